@@ -1,0 +1,47 @@
+//! Why bytes could not be counted or attributed, and how many.
+
+/// A reason, and its index in the map `LOSSES`.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Loss {
+    /// The flow buffer was full: these bytes are in no row.
+    FlowsFull = 0,
+    /// The process buffer was full: the bytes are in a row, its process has to be named from `/proc`.
+    ProcessesFull = 1,
+    /// The remote of an unconnected socket was not known: the bytes are in a row marked unresolved.
+    RemoteUnresolved = 2,
+    /// Socket storage could not be allocated: the bytes of this call were counted by its return
+    /// value, bytes spliced or mapped from the socket are not.
+    SocketStorage = 3,
+    /// A TCP socket went away with bytes that nobody known had received.
+    OwnerUnknown = 4,
+}
+
+impl Loss {
+    /// All reasons, in the order of their index.
+    pub const ALL: [Self; 5] = [
+        Self::FlowsFull,
+        Self::ProcessesFull,
+        Self::RemoteUnresolved,
+        Self::SocketStorage,
+        Self::OwnerUnknown,
+    ];
+}
+
+/// How much one reason has cost since start: the value of `LOSSES`, per CPU.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LossCount {
+    /// How often.
+    pub events: u64,
+    /// Bytes sent.
+    pub sent_bytes: u64,
+    /// Bytes received.
+    pub received_bytes: u64,
+}
+
+const _: () = assert!(size_of::<LossCount>() == 24);
+
+// SAFETY: `repr(C)`, integers only, no implicit padding (asserted above).
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for LossCount {}

@@ -1,0 +1,84 @@
+//! What user space tells the programs before they are loaded: read-only globals, which the verifier
+//! sees as constants.
+
+/// Byte offsets of the fields that the programs read, from the running kernel's BTF.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offsets {
+    /// `sock.__sk_common.skc_family` (u16)
+    pub sock_family: u32,
+    /// `sock.__sk_common.skc_dport` (be16)
+    pub sock_remote_port: u32,
+    /// `sock.__sk_common.skc_num` (u16)
+    pub sock_local_port: u32,
+    /// `sock.__sk_common.skc_daddr` (be32)
+    pub sock_remote_ipv4: u32,
+    /// `sock.__sk_common.skc_rcv_saddr` (be32)
+    pub sock_local_ipv4: u32,
+    /// `sock.__sk_common.skc_v6_daddr` (16 bytes)
+    pub sock_remote_ipv6: u32,
+    /// `sock.__sk_common.skc_v6_rcv_saddr` (16 bytes)
+    pub sock_local_ipv6: u32,
+    /// `sock.__sk_common.skc_flags` (unsigned long)
+    pub sock_flags: u32,
+    /// Bit of `SOCK_DONE` in `skc_flags` (`enum sock_flags`), as a mask.
+    pub sock_done_mask: u32,
+    /// `sock.sk_protocol` (u16)
+    pub sock_protocol: u32,
+    /// `inet_connection_sock.icsk_ulp_ops` (pointer)
+    pub icsk_ulp_ops: u32,
+    /// `tcp_sock.bytes_received` (u64)
+    pub tcp_bytes_received: u32,
+    /// `tcp_sock.rcv_nxt` (u32)
+    pub tcp_rcv_nxt: u32,
+    /// `tcp_sock.copied_seq` (u32)
+    pub tcp_copied_seq: u32,
+    /// `task_struct.group_leader` (pointer)
+    pub task_group_leader: u32,
+    /// `task_struct.real_parent` (pointer)
+    pub task_real_parent: u32,
+    /// `task_struct.tgid` (i32)
+    pub task_tgid: u32,
+    /// `task_struct.start_boottime` (u64)
+    pub task_start_boottime: u32,
+    /// `task_struct.comm` (16 bytes)
+    pub task_comm: u32,
+}
+
+/// What to count.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Set of [`protocol_bit`].
+    pub protocols: u32,
+    /// 1: count traffic over loopback. 0: leave it out.
+    pub loopback: u32,
+    /// 1: only remotes in `REMOTES_INCLUDED`. 0: all.
+    pub remotes_included: u32,
+    /// 1: no remote in `REMOTES_EXCLUDED`. 0: that map is empty.
+    pub remotes_excluded: u32,
+}
+
+/// The bit of `protocol` (a number of [`crate::flow::protocol`]) in [`Settings::protocols`], 0 for
+/// one that is not counted.
+#[must_use]
+pub const fn protocol_bit(protocol: u8) -> u32 {
+    match protocol {
+        crate::flow::protocol::TCP => 1,
+        crate::flow::protocol::UDP => 2,
+        _ => 0,
+    }
+}
+
+const _: () = {
+    assert!(size_of::<Offsets>() == 19 * 4);
+    assert!(size_of::<Settings>() == 4 * 4);
+};
+
+#[cfg(feature = "user")]
+mod pod {
+    // SAFETY: `repr(C)`, integers only, no implicit padding (asserted above).
+    unsafe impl aya::Pod for super::Offsets {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::Settings {}
+}

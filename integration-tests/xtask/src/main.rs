@@ -1,0 +1,2 @@
+//! `cargo xtask`: chores of the project.
+fn main() {}

@@ -1,0 +1,104 @@
+//! Answers, in the shape that `report --json` and the HTTP API print.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+
+use super::{Field, TimeRange};
+
+/// Sent and received bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ByteTotals {
+    /// Bytes sent.
+    pub sent_bytes: u64,
+    /// Bytes received.
+    pub received_bytes: u64,
+}
+
+/// The answer to a [`UsageQuery`](super::UsageQuery).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UsageAnswer {
+    /// The range used: the one asked for, rounded outward to the windows that are stored.
+    #[serde(flatten)]
+    pub range: TimeRange,
+    /// The fields of each row.
+    pub group_by: Vec<Field>,
+    /// The rows asked for.
+    pub rows: Vec<UsageRow>,
+    /// Of everything that matches, not only of `rows`.
+    pub total: ByteTotals,
+    /// The share of `total` whose fields were folded away in storage.
+    pub other: ByteTotals,
+    /// End of the newest window in the database; later usage is not stored yet.
+    pub flushed_until: Option<Timestamp>,
+    /// Ask again with this offset for the rows that follow; absent at the end.
+    pub next_cursor: Option<u32>,
+}
+
+/// One group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsageRow {
+    /// A value for each field of `group_by`, in that order; null where unknown.
+    pub fields: Vec<(Field, serde_json::Value)>,
+    /// What the group moved.
+    pub bytes: ByteTotals,
+}
+
+impl Serialize for UsageRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self {
+            fields,
+            bytes:
+                ByteTotals {
+                    sent_bytes,
+                    received_bytes,
+                },
+        } = self;
+        let mut map = serializer.serialize_map(Some(fields.len() + 2))?;
+        for (field, value) in fields {
+            map.serialize_entry(field.name(), value)?;
+        }
+        map.serialize_entry("sent_bytes", sent_bytes)?;
+        map.serialize_entry("received_bytes", received_bytes)?;
+        map.end()
+    }
+}
+
+/// The answer to a [`SeriesQuery`](super::SeriesQuery).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SeriesAnswer {
+    /// The range used.
+    #[serde(flatten)]
+    pub range: TimeRange,
+    /// Seconds between two points.
+    pub step_secs: u32,
+    /// The field that tells the series apart.
+    pub group_by: Option<Field>,
+    /// The series, largest first; *other* last.
+    pub series: Vec<Series>,
+    /// End of the newest window in the database.
+    pub flushed_until: Option<Timestamp>,
+}
+
+/// One line of a chart.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Series {
+    /// Value of the `group_by` field; null for unknown, for *other*, and without a field.
+    pub key: serde_json::Value,
+    /// Whether this sums up what exceeded the limit.
+    pub is_other: bool,
+    /// Over the whole range.
+    pub total: ByteTotals,
+    /// One point for each step in which bytes were moved, in order; absent steps moved nothing.
+    pub points: Vec<SeriesPoint>,
+}
+
+/// What was moved in one step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SeriesPoint {
+    /// Start of the step.
+    pub start: Timestamp,
+    /// What was moved. A window that straddles steps counts in the one where it starts.
+    #[serde(flatten)]
+    pub bytes: ByteTotals,
+}

@@ -1,0 +1,5 @@
+//! The program `nettally`.
+
+fn main() -> std::process::ExitCode {
+    nettally::cli::main()
+}
