@@ -1,4 +1,16 @@
 //! The standalone binary, as a library so that tests can drive its parts.
+//!
+//! Read in this order: [`cli`] (commands), [`config`] (YAML to typed), [`app`] (the composition
+//! root: wires source, topology, sinks and faces, and joins them), [`topology`] (one bounded queue
+//! per sink), then the sinks and faces: [`statsd`], [`live`], [`http`], [`tui`].
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod cli;
+pub mod config;
+pub mod http;
+pub mod live;
+pub mod statsd;
+pub mod text;
+pub mod topology;
+pub mod tui;

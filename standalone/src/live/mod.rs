@@ -1,0 +1,1 @@
+//! The last windows, in memory.

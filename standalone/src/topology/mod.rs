@@ -1,0 +1,1 @@
+//! One bounded queue per sink.
