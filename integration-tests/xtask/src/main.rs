@@ -1,2 +1,43 @@
-//! `cargo xtask`: chores of the project.
-fn main() {}
+//! `cargo xtask`: chores of the project, run from anywhere inside it.
+//!
+//! Read in this order: [`ebpf`] (build the kernel side), [`setup`] (what the chores need from the
+//! system), [`test`] (everything that must hold).
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a chore tells its progress on the terminal"
+)]
+
+mod ebpf;
+mod shell;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build the kernel side from source and commit-ready: object and MANIFEST in `ebpf/object/`.
+    Ebpf(ebpf::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().chore {
+        Chore::Ebpf(arguments) => ebpf::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
