@@ -220,7 +220,7 @@ fn an_unknown_remote_is_said_to_be_unresolved() {
     let (key, counters) = flow(7, 100, 20);
     let key = FlowKey {
         flags: FLAG_UNRESOLVED,
-        remote_address: [0; 16],
+        remote_address: Address::default(),
         remote_port: 0,
         ..key
     };

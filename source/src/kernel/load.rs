@@ -333,10 +333,15 @@ mod tests {
 
     #[test]
     fn the_settings_say_what_the_configuration_says() {
-        let mut config = ProcessNetworkConfig::default();
-        config.protocols = vec![Protocol::Udp];
-        config.loopback = false;
-        config.remotes.exclude = vec!["10.0.0.0/8".parse().unwrap()];
+        let config = ProcessNetworkConfig {
+            protocols: vec![Protocol::Udp],
+            loopback: false,
+            remotes: RemoteSelection {
+                include: Vec::new(),
+                exclude: vec!["10.0.0.0/8".parse().unwrap()],
+            },
+            ..ProcessNetworkConfig::default()
+        };
         let expected = Settings {
             protocols: 2,
             loopback: 0,

@@ -136,18 +136,14 @@ pub(super) fn program_counts(program: BorrowedFd<'_>) -> io::Result<(u64, u64, u
 
 /// Loads the smallest program of a kind that tracing needs, to see whether we may.
 pub(super) fn may_load_programs() -> io::Result<()> {
-    let instructions = [
-        // SAFETY: all zero is valid for an instruction. `r0 = 0`, then `exit`.
-        bpf_insn {
-            code: 0xb7,
-            ..unsafe { zeroed() }
-        },
-        // SAFETY: as above.
-        bpf_insn {
-            code: 0x95,
-            ..unsafe { zeroed() }
-        },
-    ];
+    let instruction = |code| {
+        // SAFETY: all zero is valid for an instruction.
+        let mut instruction: bpf_insn = unsafe { zeroed() };
+        instruction.code = code;
+        instruction
+    };
+    // `r0 = 0`, then `exit`.
+    let instructions = [instruction(0xb7), instruction(0x95)];
     let license = c"GPL";
     let mut attr = empty_attr();
     attr.__bindgen_anon_3.prog_type = bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT as u32;
