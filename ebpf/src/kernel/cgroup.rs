@@ -20,56 +20,44 @@ const ALLOW: i32 = 1;
 /// `udp_sendmsg` in `net/ipv4/udp.c`, when an address was given.
 #[cgroup_sock_addr(sendmsg4)]
 fn sendmsg4(ctx: SockAddrContext) -> i32 {
-    sent(ctx.sock_addr, &ipv4(ctx.sock_addr));
+    hand_over(ctx.sock_addr, Direction::Sent, &ipv4(ctx.sock_addr));
     ALLOW
 }
 
 /// `udpv6_sendmsg` in `net/ipv6/udp.c`, when an address was given.
 #[cgroup_sock_addr(sendmsg6)]
 fn sendmsg6(ctx: SockAddrContext) -> i32 {
-    sent(ctx.sock_addr, &ipv6(ctx.sock_addr));
+    hand_over(ctx.sock_addr, Direction::Sent, &ipv6(ctx.sock_addr));
     ALLOW
 }
 
 /// `udp_recvmsg` in `net/ipv4/udp.c`, when the caller asks for the address.
 #[cgroup_sock_addr(recvmsg4)]
 fn recvmsg4(ctx: SockAddrContext) -> i32 {
-    received(ctx.sock_addr, &ipv4(ctx.sock_addr));
+    hand_over(ctx.sock_addr, Direction::Received, &ipv4(ctx.sock_addr));
     ALLOW
 }
 
 /// `udpv6_recvmsg` in `net/ipv6/udp.c`, when the caller asks for the address.
 #[cgroup_sock_addr(recvmsg6)]
 fn recvmsg6(ctx: SockAddrContext) -> i32 {
-    received(ctx.sock_addr, &ipv6(ctx.sock_addr));
+    hand_over(ctx.sock_addr, Direction::Received, &ipv6(ctx.sock_addr));
     ALLOW
 }
 
 #[inline(always)]
-fn sent(address: *mut bpf_sock_addr, remote: &Remote) {
+fn hand_over(address: *mut bpf_sock_addr, direction: Direction, remote: &Remote) {
     // SAFETY: the context is valid for the run of the program.
     let sk = unsafe { (*address).__bindgen_anon_1.sk };
-    if !sk.is_null()
-        && let Some(state) = state::look_up(
-            sk.cast::<c_void>(),
-            &SocketState::NEW,
-            u64::from(BPF_SK_STORAGE_GET_F_CREATE),
-        )
-    {
-        state::set_last(state, remote);
-    }
-    handover::give(cookie(address), Direction::Sent, remote);
-}
-
-#[inline(always)]
-fn received(address: *mut bpf_sock_addr, remote: &Remote) {
-    handover::give(cookie(address), Direction::Received, remote);
-}
-
-#[inline(always)]
-fn cookie(address: *mut bpf_sock_addr) -> u64 {
+    let state = if sk.is_null() {
+        None
+    } else {
+        let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
+        state::look_up(sk.cast::<c_void>(), &SocketState::NEW, create)
+    };
     // SAFETY: the context is valid for the run of the program.
-    unsafe { bpf_get_socket_cookie(address.cast::<c_void>()) }
+    let cookie = || unsafe { bpf_get_socket_cookie(address.cast::<c_void>()) };
+    handover::give(state, cookie, direction, remote);
 }
 
 #[inline(always)]

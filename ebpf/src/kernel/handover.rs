@@ -1,5 +1,8 @@
 //! The address of an unconnected datagram, from the cgroup hook that sees it to the tracepoint that
 //! sees how many bytes moved: both run in the same thread, in the same system call.
+//!
+//! It lies in a slot of the socket, claimed by the thread. Only where several threads use one socket
+//! at the same moment do the late ones find the slot taken, and use a map keyed by thread.
 
 use aya_ebpf::bindings::BPF_ANY;
 use aya_ebpf::btf_maps::LruHashMap;
@@ -7,67 +10,173 @@ use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::btf_map;
 use nettally_ebpf::flow::Address;
 
+use crate::atomic;
 use crate::socket::Remote;
+use crate::state::SocketState;
 
-/// Threads that are inside such a call at once; an evicted one is counted as unresolved.
+/// Threads that are inside such a call at once and found the slot taken; an evicted one is counted as
+/// unresolved.
 const MAX_THREADS: usize = 16_384;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u32)]
 pub(crate) enum Direction {
     Sent = 1,
     Received = 2,
 }
 
+/// A socket's place for one address. Only the thread that claimed it writes the rest.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Handover {
-    /// Socket cookie, 0 once the address was taken: an address is good for one call.
-    cookie: u64,
+pub(crate) struct Slot {
+    /// `pid_tgid` of the thread that is in a call, 0 if none is.
+    thread: i64,
     address: Address,
     port: u16,
-    direction: u8,
-    padding: [u8; 5],
+    /// Whether there ever was an address.
+    is_set: u16,
+    padding: u32,
+}
+
+impl Slot {
+    pub(crate) const FREE: Self = Self {
+        thread: 0,
+        address: Address([0; 4]),
+        port: 0,
+        is_set: 0,
+        padding: 0,
+    };
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Overflow {
+    /// The socket's cookie.
+    socket: u64,
+    /// 0 once the address was taken: an address is good for one call.
+    direction: u32,
+    port: u32,
+    address: Address,
 }
 
 /// By `pid_tgid`.
 #[btf_map]
-static HANDOVERS: LruHashMap<u64, Handover, MAX_THREADS> = LruHashMap::new();
+static HANDOVERS: LruHashMap<u64, Overflow, MAX_THREADS> = LruHashMap::new();
 
-/// Leaves `remote` for the call that this thread is in.
+/// Leaves `remote` for the call that this thread is in, on the socket with this cookie.
 #[inline(always)]
-pub(crate) fn give(cookie: u64, direction: Direction, remote: &Remote) {
+pub(crate) fn give(
+    state: Option<*mut SocketState>,
+    cookie: impl Fn() -> u64,
+    direction: Direction,
+    remote: &Remote,
+) {
     let thread = bpf_get_current_pid_tgid();
-    let handover = Handover {
-        cookie,
+    if let Some(state) = state {
+        let slot = slot(state, direction);
+        if is_claimed(slot, thread) {
+            // SAFETY: the pointer comes from a successful lookup; the slot is ours.
+            unsafe {
+                (*slot).address = remote.address;
+                (*slot).port = remote.port;
+                (*slot).is_set = 1;
+            }
+            return;
+        }
+    }
+    let overflow = Overflow {
+        socket: cookie(),
+        direction: direction as u32,
+        port: u32::from(remote.port),
         address: remote.address,
-        port: remote.port,
-        direction: direction as u8,
-        padding: [0; 5],
     };
-    if let Some(entry) = HANDOVERS.get_ptr_mut(&thread) {
-        // SAFETY: the pointer comes from a successful lookup; the entry is this thread's alone.
-        unsafe { *entry = handover };
-    } else {
-        // A failure shows as an unresolved remote.
-        let _full = HANDOVERS.insert(&thread, &handover, u64::from(BPF_ANY));
+    // A failure shows as an unresolved remote.
+    let _full = HANDOVERS.insert(&thread, &overflow, u64::from(BPF_ANY));
+}
+
+/// Takes what was left for the call that this thread is in.
+#[inline(always)]
+pub(crate) fn take(
+    state: Option<*mut SocketState>,
+    cookie: impl Fn() -> u64,
+    direction: Direction,
+) -> Option<Remote> {
+    let thread = bpf_get_current_pid_tgid();
+    if let Some(state) = state {
+        let slot = slot(state, direction);
+        // SAFETY: the pointer comes from a successful lookup.
+        let owner = unsafe { (*slot).thread };
+        if owner == thread.cast_signed() {
+            // SAFETY: as above; the slot is ours until the store.
+            unsafe {
+                let remote = content(slot);
+                core::ptr::write_volatile(&raw mut (*slot).thread, 0);
+                return Some(remote);
+            }
+        }
+    }
+    let overflow = HANDOVERS.get_ptr_mut(&thread)?;
+    // SAFETY: the pointer comes from a successful lookup; the entry is this thread's alone.
+    unsafe {
+        if (*overflow).direction != direction as u32 || (*overflow).socket != cookie() {
+            return None;
+        }
+        (*overflow).direction = 0;
+        Some(Remote {
+            address: (*overflow).address,
+            port: (*overflow).port as u16,
+            is_known: true,
+        })
     }
 }
 
-/// Takes what was left for this call.
+/// Where the last call went that was given an address: the pieces of a corked datagram that follow
+/// are given none.
 #[inline(always)]
-pub(crate) fn take(cookie: u64, direction: Direction) -> Option<Remote> {
-    let entry = HANDOVERS.get_ptr_mut(&bpf_get_current_pid_tgid())?;
-    // SAFETY: the pointer comes from a successful lookup; the entry is this thread's alone.
+pub(crate) fn last(state: *mut SocketState, direction: Direction) -> Option<Remote> {
+    let slot = slot(state, direction);
+    // SAFETY: the pointer comes from a successful lookup.
     unsafe {
-        if (*entry).cookie != cookie || (*entry).direction != direction as u8 {
-            return None;
+        if (*slot).is_set == 0 {
+            None
+        } else {
+            Some(content(slot))
         }
-        (*entry).cookie = 0;
-        Some(Remote {
-            address: (*entry).address,
-            port: (*entry).port,
+    }
+}
+
+#[inline(always)]
+fn slot(state: *mut SocketState, direction: Direction) -> *mut Slot {
+    // SAFETY: the pointer comes from a successful lookup, the fields are inside.
+    unsafe {
+        match direction {
+            Direction::Sent => &raw mut (*state).sent,
+            Direction::Received => &raw mut (*state).received,
+        }
+    }
+}
+
+/// Makes the slot this thread's, if it is nobody's or already is.
+#[inline(always)]
+fn is_claimed(slot: *mut Slot, thread: u64) -> bool {
+    let thread = thread.cast_signed();
+    // SAFETY: the pointer comes from a successful lookup, the field is inside.
+    let owner = unsafe { &raw mut (*slot).thread };
+    // SAFETY: as above.
+    let is_ours = unsafe { core::ptr::read_volatile(owner) } == thread;
+    is_ours || atomic::replace_i64(owner, 0, thread)
+}
+
+/// # Safety
+/// `slot` must point into a socket's state.
+#[inline(always)]
+unsafe fn content(slot: *mut Slot) -> Remote {
+    // SAFETY: by contract.
+    unsafe {
+        Remote {
+            address: (*slot).address,
+            port: (*slot).port,
             is_known: true,
-        })
+        }
     }
 }

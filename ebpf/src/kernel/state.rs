@@ -5,9 +5,10 @@ use aya_ebpf::btf_maps::SkStorage;
 use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::btf_map;
 use core::ffi::c_void;
-use nettally_ebpf::flow::{Address, ProcessKey};
+use nettally_ebpf::flow::ProcessKey;
 
-use crate::socket::{Remote, Sock};
+use crate::handover::Slot;
+use crate::socket::Sock;
 
 /// A socket's state.
 #[repr(C)]
@@ -17,13 +18,13 @@ pub(crate) struct SocketState {
     pub(crate) consumed: i64,
     /// TCP: the process that received first, `tgid` 0 if none did.
     owner: ProcessKey,
-    /// UDP: the last address that an unconnected send was given.
-    last_address: Address,
-    last_port: u16,
-    has_last: u8,
+    /// UDP: the address of the send that runs, or ran last.
+    pub(crate) sent: Slot,
+    /// UDP: the address of the receive that runs.
+    pub(crate) received: Slot,
     /// TCP: receives of this socket are counted by what they return.
     left_to_returns: u8,
-    padding: [u8; 4],
+    padding: [u8; 7],
 }
 
 impl SocketState {
@@ -34,11 +35,10 @@ impl SocketState {
             tgid: 0,
             padding: 0,
         },
-        last_address: Address([0; 4]),
-        last_port: 0,
-        has_last: 0,
+        sent: Slot::FREE,
+        received: Slot::FREE,
         left_to_returns: 0,
-        padding: [0; 4],
+        padding: [0; 7],
     };
 
     /// Of a TCP socket that had `consumed` bytes of its stream charged, or not to be charged.
@@ -123,31 +123,4 @@ pub(crate) fn leave_to_returns(sk: Sock) {
 pub(crate) fn is_left_to_returns(state: *mut SocketState) -> bool {
     // SAFETY: the pointer comes from a successful lookup.
     unsafe { (*state).left_to_returns != 0 }
-}
-
-/// Remembers where an unconnected send went, for the pieces of a corked datagram that follow.
-#[inline(always)]
-pub(crate) fn set_last(state: *mut SocketState, remote: &Remote) {
-    // SAFETY: the pointer comes from a successful lookup.
-    unsafe {
-        (*state).last_address = remote.address;
-        (*state).last_port = remote.port;
-        (*state).has_last = 1;
-    }
-}
-
-/// Where the last unconnected send went.
-#[inline(always)]
-pub(crate) fn last(state: *mut SocketState) -> Option<Remote> {
-    // SAFETY: the pointer comes from a successful lookup.
-    unsafe {
-        if (*state).has_last == 0 {
-            return None;
-        }
-        Some(Remote {
-            address: (*state).last_address,
-            port: (*state).last_port,
-            is_known: true,
-        })
-    }
 }

@@ -7,6 +7,7 @@ use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use nettally_ebpf::flow::protocol;
 
+use crate::handover::Direction;
 use crate::socket::{Sock, family, protocol};
 use crate::{tcp, udp};
 
@@ -19,14 +20,12 @@ const MSG_ERRQUEUE: i32 = 0x2000;
 #[btf_tracepoint(function = "sock_send_length")]
 fn sock_send_length(ctx: BtfTracePointContext) -> i32 {
     let (sk, returned): (Sock, i32) = (ctx.arg(0), ctx.arg(1));
-    if returned <= 0 {
-        return 0;
-    }
     let Some(family) = family(sk) else { return 0 };
     let bytes = i64::from(returned);
-    match protocol(sk) {
-        protocol::TCP => tcp::sent(sk, family, bytes),
-        protocol::UDP => udp::sent(sk, family, bytes),
+    match (protocol(sk), returned > 0) {
+        (protocol::TCP, true) => tcp::sent(sk, family, bytes),
+        (protocol::UDP, true) => udp::sent(sk, family, bytes),
+        (protocol::UDP, false) => udp::moved_nothing(sk, Direction::Sent),
         _ => {}
     }
     0
@@ -36,15 +35,15 @@ fn sock_send_length(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "sock_recv_length")]
 fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
     let (sk, returned, flags): (Sock, i32, i32) = (ctx.arg(0), ctx.arg(1), ctx.arg(2));
-    if returned <= 0 || flags & MSG_ERRQUEUE != 0 {
+    if returned < 0 || flags & MSG_ERRQUEUE != 0 {
         return 0;
     }
     let Some(family) = family(sk) else { return 0 };
     let bytes = i64::from(returned);
-    match (protocol(sk), flags & MSG_PEEK == 0) {
+    match (protocol(sk), returned > 0 && flags & MSG_PEEK == 0) {
         (protocol::TCP, true) => tcp::received(sk, family, bytes, flags),
         (protocol::UDP, true) => udp::received(sk, family, bytes),
-        (protocol::UDP, false) => udp::peeked(sk),
+        (protocol::UDP, false) => udp::moved_nothing(sk, Direction::Received),
         _ => {}
     }
     0

@@ -27,11 +27,14 @@ pub(crate) fn received(sk: Sock, family: Family, bytes: i64) {
     }
 }
 
-/// Forgets the address of a datagram that was only looked at: it will be received again.
+/// Forgets the address of a call that moved nothing: it failed, only peeked, or the datagram was
+/// empty.
 #[inline(always)]
-pub(crate) fn peeked(sk: Sock) {
-    if selection::selects_protocol(protocol::UDP) && peer_port(sk) == 0 {
-        let _forgotten = handover::take(cookie(sk), Direction::Received);
+pub(crate) fn moved_nothing(sk: Sock, direction: Direction) {
+    if selection::selects_protocol(protocol::UDP)
+        && let Some(state) = state::get(sk)
+    {
+        let _forgotten = handover::take(Some(state), || cookie(sk), direction);
     }
 }
 
@@ -55,14 +58,16 @@ fn remote(sk: Sock, family: Family, direction: Direction) -> Remote {
     if is_connected && state.is_none() {
         return peer(sk, family);
     }
-    if let Some(remote) = handover::take(cookie(sk), direction) {
+    if let Some(remote) = handover::take(state, || cookie(sk), direction) {
         return remote;
     }
     if is_connected {
         return peer(sk, family);
     }
     match (direction, state) {
-        (Direction::Sent, Some(state)) => state::last(state).unwrap_or(Remote::UNKNOWN),
+        (Direction::Sent, Some(state)) => {
+            handover::last(state, direction).unwrap_or(Remote::UNKNOWN)
+        }
         (Direction::Sent, None) | (Direction::Received, _) => Remote::UNKNOWN,
     }
 }
