@@ -9,7 +9,9 @@
 )]
 
 mod ebpf;
+mod setup;
 mod shell;
+mod test;
 
 use std::process::ExitCode;
 
@@ -27,11 +29,17 @@ struct Arguments {
 enum Chore {
     /// Build the kernel side from source and commit-ready: object and MANIFEST in `ebpf/object/`.
     Ebpf(ebpf::Arguments),
+    /// Install what building the kernel side and testing need.
+    Setup(setup::Arguments),
+    /// Install what the tests need, and run them all.
+    Test(test::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Ebpf(arguments) => ebpf::run(&arguments),
+        Chore::Setup(arguments) => setup::setup(&arguments),
+        Chore::Test(arguments) => test::test(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
