@@ -196,6 +196,42 @@ pub fn set_option(fd: &impl AsRawFd, level: i32, name: i32, value: i32) -> io::R
     .map(drop)
 }
 
+/// Makes closing the connection a reset, which keeps no port in use.
+///
+/// # Errors
+/// The kernel's.
+pub fn set_linger_zero(fd: &impl AsRawFd) -> io::Result<()> {
+    let value = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    // SAFETY: the kernel reads the structure, whose size is given.
+    check(unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const value).cast(),
+            socklen(size_of::<libc::linger>()),
+        )
+    } as isize)
+    .map(drop)
+}
+
+/// Pins the calling thread to one processor.
+///
+/// # Errors
+/// The kernel's.
+pub fn pin_to_processor(processor: usize) -> io::Result<()> {
+    // SAFETY: zero is a valid value: the empty set.
+    let mut set: libc::cpu_set_t = unsafe { zeroed() };
+    // SAFETY: the set is ours; libc checks the number against its size.
+    unsafe { libc::CPU_SET(processor, &mut set) };
+    // SAFETY: the kernel reads the set, whose size is given; 0 is the calling thread.
+    check(unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) } as isize)
+        .map(drop)
+}
+
 /// Moves the calling thread into the network namespace that `namespace` is open on.
 ///
 /// # Errors

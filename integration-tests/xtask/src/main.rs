@@ -9,6 +9,7 @@
 )]
 
 mod ebpf;
+mod long;
 mod setup;
 mod shell;
 mod test;
@@ -33,6 +34,17 @@ enum Chore {
     Setup(setup::Arguments),
     /// Install what the tests need, and run them all.
     Test(test::Arguments),
+    /// Measure what counting costs; options go to the benchmark (`-- --help`).
+    Bench {
+        #[arg(last = true)]
+        options: Vec<String>,
+    },
+    /// Run the tests that have a short form at full length.
+    Soak {
+        /// Seconds of churn.
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -40,6 +52,8 @@ fn main() -> ExitCode {
         Chore::Ebpf(arguments) => ebpf::run(&arguments),
         Chore::Setup(arguments) => setup::setup(&arguments),
         Chore::Test(arguments) => test::test(&arguments),
+        Chore::Bench { options } => long::bench(&options),
+        Chore::Soak { seconds } => long::soak(seconds),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

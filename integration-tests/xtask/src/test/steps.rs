@@ -174,7 +174,8 @@ pub(super) const STEPS: &[Step] = &[
 const ALL: [&str; 2] = ["--workspace", "--all-targets"];
 const REAL: [&str; 2] = [
     "--features",
-    "nettally-integration-tests/real-kernel,nettally-integration-tests/browser",
+    "nettally-integration-tests/real-kernel,nettally-integration-tests/browser,\
+     nettally-integration-tests/bench",
 ];
 const STRICT: [&str; 3] = ["--", "-D", "warnings"];
 
