@@ -21,8 +21,8 @@ pub const MAX_PROCESSES: u32 = 16_384;
 pub struct FlowKey {
     /// The process.
     pub process: ProcessKey,
-    /// IPv6 address in network byte order; IPv4 is folded in as `::ffff:a.b.c.d`.
-    pub remote_address: [u8; 16],
+    /// Zero if it is not known.
+    pub remote_address: Address,
     /// Host byte order.
     pub remote_port: u16,
     /// Host byte order.
@@ -33,6 +33,60 @@ pub struct FlowKey {
     pub flags: u8,
     /// Always zero.
     pub padding: [u8; 2],
+}
+
+/// An IPv6 address; IPv4 is folded in as `::ffff:a.b.c.d`.
+///
+/// Words, not bytes, because the kernel side copies it word by word. Each lies in memory as on the
+/// wire: its bytes are in network byte order.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Address(pub [u32; 4]);
+
+impl Address {
+    /// The address whose bytes are `octets`, in network byte order.
+    #[must_use]
+    pub const fn from_octets(octets: [u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = octets;
+        Self([
+            u32::from_ne_bytes([a, b, c, d]),
+            u32::from_ne_bytes([e, f, g, h]),
+            u32::from_ne_bytes([i, j, k, l]),
+            u32::from_ne_bytes([m, n, o, p]),
+        ])
+    }
+
+    /// An IPv4 address, given as it lies in the kernel's memory.
+    #[must_use]
+    pub const fn folded(ipv4: u32) -> Self {
+        Self([0, 0, 0xffff_u32.to_be(), ipv4])
+    }
+
+    /// The bytes, in network byte order.
+    #[must_use]
+    pub const fn octets(self) -> [u8; 16] {
+        let Self([a, b, c, d]) = self;
+        let (a, b, c, d) = (
+            a.to_ne_bytes(),
+            b.to_ne_bytes(),
+            c.to_ne_bytes(),
+            d.to_ne_bytes(),
+        );
+        [
+            a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3], c[0], c[1], c[2], c[3], d[0], d[1],
+            d[2], d[3],
+        ]
+    }
+
+    /// Whether it is in 127.0.0.0/8 or `::1`.
+    #[must_use]
+    pub const fn is_loopback(self) -> bool {
+        let Self([a, b, c, d]) = self;
+        let is_ipv6 = c == 0 && d == 1_u32.to_be();
+        let is_ipv4 =
+            c == 0xffff_u32.to_be() && d & 0xff00_0000_u32.to_be() == 0x7f00_0000_u32.to_be();
+        a == 0 && b == 0 && (is_ipv6 || is_ipv4)
+    }
 }
 
 /// A thread group, told apart from a later one with the same number by its start time.
@@ -57,10 +111,13 @@ pub struct FlowCounters {
     pub sent_bytes: i64,
     /// Bytes the kernel handed to the application.
     pub received_bytes: i64,
-    /// `CLOCK_MONOTONIC` (tick resolution) of the first activity, nanoseconds.
+    /// `CLOCK_MONOTONIC` of the first activity, nanoseconds.
     pub first_activity: u64,
-    /// `CLOCK_MONOTONIC` (tick resolution) of the last activity, nanoseconds.
-    pub last_activity: u64,
+    /// Low half of `jiffies` at the first activity: reading it costs next to nothing, so that it can
+    /// be stamped at every call.
+    pub first_jiffies: u32,
+    /// Low half of `jiffies` at the last activity.
+    pub last_jiffies: u32,
 }
 
 /// Who a [`ProcessKey`] is, as seen in the kernel at its first byte after a drain: the value of
@@ -106,6 +163,8 @@ const _: () = {
 #[cfg(feature = "user")]
 mod pod {
     // SAFETY: each is `repr(C)`, made of integers only, without implicit padding (asserted above).
+    unsafe impl aya::Pod for super::Address {}
+    // SAFETY: as above.
     unsafe impl aya::Pod for super::ProcessKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::FlowKey {}
@@ -115,4 +174,32 @@ mod pod {
     unsafe impl aya::Pod for super::ProcessRecord {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::BufferTotals {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapped(ipv4: [u8; 4]) -> Address {
+        Address::folded(u32::from_ne_bytes(ipv4))
+    }
+
+    #[test]
+    fn an_address_is_its_octets() {
+        let octets = core::array::from_fn(|index| index as u8);
+        assert_eq!(Address::from_octets(octets).octets(), octets);
+        assert_eq!(
+            mapped([10, 1, 2, 3]).octets()[10..],
+            [0xff, 0xff, 10, 1, 2, 3]
+        );
+    }
+
+    #[test]
+    fn loopback_is_told_in_both_families() {
+        let ipv6_loopback = Address::from_octets([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert!(ipv6_loopback.is_loopback() && mapped([127, 0, 0, 1]).is_loopback());
+        assert!(mapped([127, 255, 1, 2]).is_loopback());
+        assert!(!mapped([128, 0, 0, 1]).is_loopback() && !Address::default().is_loopback());
+        assert!(!mapped([0, 0, 0, 1]).is_loopback());
+    }
 }

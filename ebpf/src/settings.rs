@@ -1,6 +1,9 @@
 //! What user space tells the programs before they are loaded: read-only globals, which the verifier
 //! sees as constants.
 
+/// Networks that a list of remotes can hold.
+pub const MAX_NETWORKS: u32 = 4096;
+
 /// Byte offsets of the fields that the programs read, from the running kernel's BTF.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Offsets {
     pub sock_done_mask: u32,
     /// `sock.sk_protocol` (u16)
     pub sock_protocol: u32,
+    /// `inet_sock.inet_sport` (be16); unlike `skc_num` it outlives `TCP_CLOSE`.
+    pub inet_source_port: u32,
     /// `inet_connection_sock.icsk_ulp_ops` (pointer)
     pub icsk_ulp_ops: u32,
     /// `tcp_sock.bytes_received` (u64)
@@ -45,6 +50,32 @@ pub struct Offsets {
     pub task_comm: u32,
 }
 
+impl Offsets {
+    /// Before user space has filled them in.
+    pub const UNSET: Self = Self {
+        sock_family: 0,
+        sock_remote_port: 0,
+        sock_local_port: 0,
+        sock_remote_ipv4: 0,
+        sock_local_ipv4: 0,
+        sock_remote_ipv6: 0,
+        sock_local_ipv6: 0,
+        sock_flags: 0,
+        sock_done_mask: 0,
+        sock_protocol: 0,
+        inet_source_port: 0,
+        icsk_ulp_ops: 0,
+        tcp_bytes_received: 0,
+        tcp_rcv_nxt: 0,
+        tcp_copied_seq: 0,
+        task_group_leader: 0,
+        task_real_parent: 0,
+        task_tgid: 0,
+        task_start_boottime: 0,
+        task_comm: 0,
+    };
+}
+
 /// What to count.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +90,16 @@ pub struct Settings {
     pub remotes_excluded: u32,
 }
 
+impl Settings {
+    /// Before user space has filled them in.
+    pub const UNSET: Self = Self {
+        protocols: 0,
+        loopback: 0,
+        remotes_included: 0,
+        remotes_excluded: 0,
+    };
+}
+
 /// The bit of `protocol` (a number of [`crate::flow::protocol`]) in [`Settings::protocols`], 0 for
 /// one that is not counted.
 #[must_use]
@@ -71,7 +112,7 @@ pub const fn protocol_bit(protocol: u8) -> u32 {
 }
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 19 * 4);
+    assert!(size_of::<Offsets>() == 20 * 4);
     assert!(size_of::<Settings>() == 4 * 4);
 };
 

@@ -112,7 +112,7 @@ impl SourceConfig for ProcessNetworkConfig {
         }
     }
 
-    async fn build(&self, _cx: SourceContext) -> Result<Source> {
-        unimplemented!("kernel work in progress")
+    async fn build(&self, cx: SourceContext) -> Result<Source> {
+        crate::source::build(self.clone(), cx).await
     }
 }

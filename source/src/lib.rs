@@ -8,10 +8,20 @@
 //! rows to usage, pure), `process` (who), `kernel` (the only code that talks to `bpf(2)`).
 
 #[cfg(feature = "bpf")]
+mod collect;
+#[cfg(feature = "bpf")]
 pub mod config;
 #[cfg(feature = "bpf")]
 pub mod kernel;
 pub mod pipeline;
+#[cfg(feature = "bpf")]
+mod process;
+#[cfg(feature = "bpf")]
+mod selection;
+#[cfg(feature = "bpf")]
+mod source;
+#[cfg(feature = "bpf")]
+mod windows;
 
 #[cfg(feature = "bpf")]
 pub use config::{BackendChoice, NameSelection, ProcessNetworkConfig, RemoteSelection};

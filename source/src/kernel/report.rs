@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use super::hooks::{HookKind, TRACEPOINT};
+use super::plan::{Plan, plan};
+use super::probe::{Facts, facts};
 use crate::config::ProcessNetworkConfig;
 use crate::pipeline::Degradation;
 
@@ -47,6 +50,107 @@ pub enum FactState {
 
 /// Asks this kernel what it allows. Attaches nothing; takes well under a second.
 #[must_use]
-pub fn examine(_config: &ProcessNetworkConfig) -> KernelReport {
-    unimplemented!("kernel work in progress")
+pub fn examine(config: &ProcessNetworkConfig) -> KernelReport {
+    let (facts, _btf) = facts();
+    let listed = listed(&facts);
+    let kernel = facts.release.clone();
+    match plan(&facts, config) {
+        Ok(Plan {
+            backend,
+            hooks,
+            degradations,
+        }) => KernelReport {
+            kernel,
+            facts: listed,
+            backend: Some(backend.to_owned()),
+            hooks: hooks.iter().map(|hook| hook.name.to_owned()).collect(),
+            degradations,
+            blockers: Vec::new(),
+        },
+        Err(blockers) => KernelReport {
+            kernel,
+            facts: listed,
+            backend: None,
+            hooks: Vec::new(),
+            degradations: Vec::new(),
+            blockers,
+        },
+    }
+}
+
+fn listed(facts: &Facts) -> Vec<Fact> {
+    let Facts {
+        release: _,
+        may_load,
+        btf,
+        tracepoints,
+        cgroup,
+        lockdown,
+    } = facts;
+    let mut listed = vec![
+        fact(
+            "load eBPF programs",
+            match may_load {
+                Ok(()) => FactState::Yes,
+                Err(_) => FactState::No,
+            },
+            may_load.as_ref().err().map(ToString::to_string),
+        ),
+        fact(
+            "kernel type information (BTF)",
+            if btf.is_ok() {
+                FactState::Yes
+            } else {
+                FactState::No
+            },
+            btf.as_ref().err().map(ToString::to_string),
+        ),
+    ];
+    listed.extend(
+        TRACEPOINT
+            .iter()
+            .filter(|hook| hook.kind == HookKind::Tracepoint)
+            .map(|hook| {
+                let state = match (btf, tracepoints.contains(&hook.name)) {
+                    (Ok(()), true) => FactState::Yes,
+                    (Ok(()), false) => FactState::No,
+                    (Err(_), _) => FactState::Unknown,
+                };
+                let detail =
+                    (state == FactState::No).then(|| format!("Linux {} has it", hook.since));
+                fact(&format!("tracepoint {}", hook.name), state, detail)
+            }),
+    );
+    listed.push(match cgroup {
+        Ok(folder) => fact(
+            "cgroup v2",
+            FactState::Yes,
+            Some(folder.display().to_string()),
+        ),
+        Err(error) => fact("cgroup v2", FactState::No, Some(error.to_string())),
+    });
+    listed.push(match lockdown {
+        Some(mode) => {
+            let state = if mode == "none" {
+                FactState::No
+            } else {
+                FactState::Yes
+            };
+            fact("kernel lockdown", state, Some(mode.clone()))
+        }
+        None => fact(
+            "kernel lockdown",
+            FactState::Unknown,
+            Some("/sys/kernel/security is not mounted".to_owned()),
+        ),
+    });
+    listed
+}
+
+fn fact(name: &str, state: FactState, detail: Option<String>) -> Fact {
+    Fact {
+        name: name.to_owned(),
+        state,
+        detail: detail.unwrap_or_default(),
+    }
 }

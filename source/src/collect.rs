@@ -1,0 +1,237 @@
+//! The tick: kernel rows become a batch of usage and a report of health.
+
+use std::sync::Arc;
+
+use nettally_ebpf::flow::{FlowCounters, FlowKey, MAX_FLOWS};
+use nettally_ebpf::loss::Loss;
+use tracing::warn;
+
+use crate::kernel::{Counters, Drained, KernelError};
+use crate::pipeline::{
+    Event, HealthReport, LossCount, LossReason, Losses, ProgramStats, Usage, UsageBatch, Window,
+};
+use crate::process::ProcessTable;
+use crate::selection::Selection;
+use crate::windows::{self, Clocks};
+
+/// Everything a tick needs.
+pub(crate) struct Collector {
+    name: String,
+    counters: Box<dyn Counters>,
+    processes: ProcessTable,
+    selection: Selection,
+    last: Clocks,
+    tick_ns: u64,
+    /// What the kernel had lost by the last tick; it counts from start.
+    kernel_losses: Losses,
+    /// Everything lost since start.
+    losses: Losses,
+    windows: u64,
+}
+
+impl Collector {
+    pub(crate) fn new(
+        name: String,
+        counters: Box<dyn Counters>,
+        processes: ProcessTable,
+        selection: Selection,
+        now: Clocks,
+    ) -> Self {
+        Self {
+            name,
+            counters,
+            processes,
+            selection,
+            last: now,
+            tick_ns: crate::kernel::tick_ns(),
+            kernel_losses: Losses::default(),
+            losses: Losses::default(),
+            windows: 0,
+        }
+    }
+
+    /// What is to be said before the first window.
+    pub(crate) fn first_report(&mut self, now: Clocks) -> Event {
+        let programs = self.counters.programs();
+        Event::Health(Arc::new(self.report(now, programs, 0, 0.0)))
+    }
+
+    /// Takes what was moved since the last tick; `clock` is read when the drain begins and ends.
+    ///
+    /// # Errors
+    /// The maps could not be read. What was counted stays in the kernel for the next tick, unless the
+    /// drain failed half-way, when the missing rows show as a mismatch.
+    pub(crate) fn tick(&mut self, clock: impl Fn() -> Clocks) -> Result<Vec<Event>, KernelError> {
+        let now = clock();
+        let Drained {
+            flows,
+            processes,
+            missing_sent_bytes,
+            missing_received_bytes,
+        } = self.counters.drain()?;
+        let drained = clock();
+        let window = windows::window(self.last, now);
+        self.last = now;
+        self.windows += 1;
+
+        let programs = self.counters.programs();
+        let mut losses = self.new_kernel_losses(&programs)?;
+        if missing_sent_bytes != 0 || missing_received_bytes != 0 {
+            let count = LossCount {
+                events: 1,
+                sent_bytes: missing_sent_bytes.unsigned_abs(),
+                received_bytes: missing_received_bytes.unsigned_abs(),
+            };
+            losses.add(LossReason::DrainMismatch, count);
+        }
+        self.processes.learn(&processes);
+        let rows = flows.len() as u64;
+        let usage = flows
+            .iter()
+            .filter_map(|(key, counters)| self.usage(key, counters, window, drained, &mut losses))
+            .collect();
+        self.losses.merge(&losses);
+
+        let drain_ms = (drained.monotonic_ns.saturating_sub(now.monotonic_ns)) as f64 / 1e6;
+        let report = self.report(drained, programs, rows, drain_ms);
+        Ok(vec![
+            Event::Usage(Arc::new(UsageBatch {
+                window,
+                usage,
+                losses,
+            })),
+            Event::Health(Arc::new(report)),
+        ])
+    }
+
+    fn usage(
+        &mut self,
+        key: &FlowKey,
+        counters: &FlowCounters,
+        window: Window,
+        now: Clocks,
+        losses: &mut Losses,
+    ) -> Option<Usage> {
+        let (sent_bytes, received_bytes) = windows::bytes(counters, losses);
+        let count = LossCount {
+            events: 1,
+            sent_bytes,
+            received_bytes,
+        };
+        let (process, is_known) = self.processes.process(key.process);
+        if !self.selection.selects(&process.name) {
+            return None;
+        }
+        if !is_known {
+            losses.add(LossReason::ProcessUnknown, count);
+        }
+        let Some(protocol) = windows::protocol_of(key) else {
+            losses.add(LossReason::DrainMismatch, count);
+            return None;
+        };
+        // A row that holds nothing but a correction.
+        if sent_bytes == 0 && received_bytes == 0 {
+            return None;
+        }
+        let (first_activity, last_activity) =
+            windows::activity(counters, self.tick_ns, now, window);
+        Some(Usage {
+            process,
+            protocol,
+            local_port: key.local_port,
+            remote: windows::remote(key),
+            sent_bytes,
+            received_bytes,
+            first_activity,
+            last_activity,
+        })
+    }
+
+    /// What the kernel lost since the last tick.
+    fn new_kernel_losses(&mut self, programs: &[ProgramStats]) -> Result<Losses, KernelError> {
+        let mut total = Losses::default();
+        for (loss, count) in self.counters.losses()? {
+            let nettally_ebpf::loss::LossCount {
+                events,
+                sent_bytes,
+                received_bytes,
+            } = count;
+            total.add(
+                reason(loss),
+                LossCount {
+                    events,
+                    sent_bytes,
+                    received_bytes,
+                },
+            );
+        }
+        let misses = programs
+            .iter()
+            .map(|program| program.recursion_misses)
+            .sum();
+        let count = LossCount {
+            events: misses,
+            ..LossCount::default()
+        };
+        total.add(LossReason::RecursionMissed, count);
+
+        let mut new = Losses::default();
+        for (&reason, &count) in &total.0 {
+            let before = self.kernel_losses.get(reason);
+            new.add(
+                reason,
+                LossCount {
+                    events: count.events.saturating_sub(before.events),
+                    sent_bytes: count.sent_bytes.saturating_sub(before.sent_bytes),
+                    received_bytes: count.received_bytes.saturating_sub(before.received_bytes),
+                },
+            );
+        }
+        self.kernel_losses = total;
+        Ok(new)
+    }
+
+    fn report(
+        &self,
+        now: Clocks,
+        programs: Vec<ProgramStats>,
+        flows: u64,
+        drain_ms: f64,
+    ) -> HealthReport {
+        HealthReport {
+            time: now.wall,
+            source: self.name.clone(),
+            backend: self.counters.backend().to_owned(),
+            kernel: self.counters.release().to_owned(),
+            programs,
+            degradations: self.counters.degradations().to_vec(),
+            losses: self.losses.clone(),
+            windows: self.windows,
+            flows,
+            flows_capacity: MAX_FLOWS.into(),
+            drain_ms,
+        }
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        if !self.losses.is_empty() {
+            warn!(source = self.name, losses = ?self.losses.0, "Some usage was lost or not attributed.");
+        }
+    }
+}
+
+fn reason(loss: Loss) -> LossReason {
+    match loss {
+        Loss::FlowsFull => LossReason::FlowsFull,
+        Loss::ProcessesFull => LossReason::ProcessesFull,
+        Loss::RemoteUnresolved => LossReason::RemoteUnresolved,
+        Loss::SocketStorage => LossReason::SocketStorage,
+        Loss::OwnerUnknown => LossReason::OwnerUnknown,
+    }
+}
+
+#[cfg(test)]
+#[path = "collect_tests.rs"]
+mod tests;

@@ -1,0 +1,203 @@
+//! Emptying the maps without losing a byte, while programs keep adding.
+//!
+//! There are two buffers. The index of the one that is written is flipped; then we wait until every
+//! program that may still have read the old index has left; then nobody touches the old buffer any
+//! more, and it can be emptied at leisure. Any scheme that deletes rows from a map which is being
+//! written loses the bytes that are added between the look and the deletion.
+
+use std::io;
+use std::os::fd::AsFd as _;
+
+use aya::Ebpf;
+use aya::Pod;
+use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
+use nettally_ebpf::flow::{
+    BufferTotals, FlowCounters, FlowKey, MAX_FLOWS, ProcessKey, ProcessRecord,
+};
+use nettally_ebpf::loss::{Loss, LossCount};
+
+use super::counters::Drained;
+use super::error::KernelError;
+use super::syscall::{Barrier, take_batch};
+
+/// Rows that one call takes at first; more if a bucket of the map holds more.
+const BATCH: usize = 4096;
+
+/// The maps that user space reads.
+pub(super) struct Maps {
+    active: Array<MapData, u32>,
+    buffers: [Buffer; 2],
+    totals: PerCpuArray<MapData, BufferTotals>,
+    losses: PerCpuArray<MapData, LossCount>,
+    barrier: Barrier,
+    /// The buffer that the programs write.
+    written: usize,
+}
+
+struct Buffer {
+    flows: MapData,
+    processes: MapData,
+}
+
+impl Maps {
+    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+        let mut hash = |name| match ebpf.take_map(name) {
+            Some(Map::HashMap(data)) => Ok(data),
+            _ => Err(missing(name)),
+        };
+        let buffers = [
+            Buffer {
+                flows: hash("FLOWS_0")?,
+                processes: hash("PROCESSES_0")?,
+            },
+            Buffer {
+                flows: hash("FLOWS_1")?,
+                processes: hash("PROCESSES_1")?,
+            },
+        ];
+        Ok(Self {
+            active: typed(ebpf, "ACTIVE")?,
+            buffers,
+            totals: typed(ebpf, "TOTALS")?,
+            losses: typed(ebpf, "LOSSES")?,
+            barrier: Barrier::new().map_err(|source| KernelError::Map {
+                doing: "create",
+                map: "barrier",
+                source,
+            })?,
+            written: 0,
+        })
+    }
+
+    pub(super) fn drain(&mut self) -> Result<Drained, KernelError> {
+        let quiet = self.written;
+        let next = 1 - quiet;
+        let index = u32::from(next == 1);
+        self.active
+            .set(0, index, 0)
+            .map_err(|error| failed("flip", "ACTIVE", error))?;
+        self.written = next;
+        self.barrier.wait().map_err(|source| KernelError::Map {
+            doing: "wait for programs at",
+            map: "barrier",
+            source,
+        })?;
+        let Buffer { flows, processes } = &self.buffers[quiet];
+        let flows: Vec<(FlowKey, FlowCounters)> = take_all(flows, "FLOWS")?;
+        let processes: Vec<(ProcessKey, ProcessRecord)> = take_all(processes, "PROCESSES")?;
+        let kept = self.take_totals(if quiet == 0 { 0 } else { 1 })?;
+        let (sent, received) = flows
+            .iter()
+            .fold((0, 0), |(sent, received), (_key, counters)| {
+                (
+                    sent + counters.sent_bytes,
+                    received + counters.received_bytes,
+                )
+            });
+        Ok(Drained {
+            flows,
+            processes,
+            missing_sent_bytes: kept.sent_bytes - sent,
+            missing_received_bytes: kept.received_bytes - received,
+        })
+    }
+
+    pub(super) fn losses(&self) -> Result<Vec<(Loss, LossCount)>, KernelError> {
+        Loss::ALL
+            .into_iter()
+            .map(|loss| {
+                let values = self
+                    .losses
+                    .get(&(loss as u32), 0)
+                    .map_err(|error| failed("read", "LOSSES", error))?;
+                let sum = values
+                    .iter()
+                    .fold(LossCount::default(), |sum, count| LossCount {
+                        events: sum.events + count.events,
+                        sent_bytes: sum.sent_bytes + count.sent_bytes,
+                        received_bytes: sum.received_bytes + count.received_bytes,
+                    });
+                Ok((loss, sum))
+            })
+            .collect()
+    }
+
+    /// Reads the sums of a quiet buffer and zeroes them.
+    fn take_totals(&mut self, buffer: u32) -> Result<BufferTotals, KernelError> {
+        let failed = |error| failed("read", "TOTALS", error);
+        let values = self.totals.get(&buffer, 0).map_err(failed)?;
+        let sum = values
+            .iter()
+            .fold(BufferTotals::default(), |sum, cpu| BufferTotals {
+                sent_bytes: sum.sent_bytes + cpu.sent_bytes,
+                received_bytes: sum.received_bytes + cpu.received_bytes,
+            });
+        let zero = vec![BufferTotals::default(); values.len()];
+        let zero = PerCpuValues::try_from(zero).map_err(|source| KernelError::Map {
+            doing: "size",
+            map: "TOTALS",
+            source,
+        })?;
+        self.totals.set(buffer, zero, 0).map_err(failed)?;
+        Ok(sum)
+    }
+}
+
+/// Takes every row of a map that nobody writes.
+fn take_all<K: Pod + Default, V: Pod + Default>(
+    map: &MapData,
+    name: &'static str,
+) -> Result<Vec<(K, V)>, KernelError> {
+    let mut rows = Vec::new();
+    let mut keys = vec![K::default(); BATCH];
+    let mut values = vec![V::default(); BATCH];
+    let mut position = None;
+    loop {
+        let taken = match take_batch(map.fd().as_fd(), &mut position, &mut keys, &mut values) {
+            Ok(taken) => taken,
+            Err(error)
+                if error.raw_os_error() == Some(libc::ENOSPC)
+                    && keys.len() < MAX_FLOWS as usize =>
+            {
+                keys.resize(keys.len() * 2, K::default());
+                values.resize(values.len() * 2, V::default());
+                continue;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(source) => {
+                return Err(KernelError::Map {
+                    doing: "empty",
+                    map: name,
+                    source,
+                });
+            }
+        };
+        rows.extend(
+            keys[..taken]
+                .iter()
+                .copied()
+                .zip(values[..taken].iter().copied()),
+        );
+        if position.is_none() {
+            return Ok(rows);
+        }
+    }
+}
+
+fn typed<T: TryFrom<Map>>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, KernelError> {
+    ebpf.take_map(name)
+        .and_then(|map| T::try_from(map).ok())
+        .ok_or(missing(name))
+}
+
+fn missing(name: &'static str) -> KernelError {
+    KernelError::MissingInObject { kind: "map", name }
+}
+
+fn failed(doing: &'static str, map: &'static str, error: MapError) -> KernelError {
+    KernelError::Map {
+        doing,
+        map,
+        source: io::Error::other(error),
+    }
+}

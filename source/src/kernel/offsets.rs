@@ -1,0 +1,58 @@
+//! Where the programs find the fields they read, in the running kernel.
+
+use nettally_ebpf::settings::Offsets;
+
+use super::btf::Btf;
+use super::error::KernelError;
+
+/// Finds every offset, or names the field that this kernel does not have.
+pub(super) fn offsets(btf: &Btf) -> Result<Offsets, KernelError> {
+    let member = |structure: &str, path: &[&str]| {
+        btf.member_offset(structure, path)
+            .ok_or_else(|| KernelError::MissingField {
+                field: format!("{structure}.{}", path.join(".")),
+            })
+    };
+    let common = |name: &str| member("sock", &["__sk_common", name]);
+    let task = |name: &str| member("task_struct", &[name]);
+    let done = btf
+        .enumerator("SOCK_DONE")
+        .filter(|&bit| bit < 32)
+        .ok_or_else(|| KernelError::MissingField {
+            field: "enum sock_flags.SOCK_DONE".to_owned(),
+        })?;
+    Ok(Offsets {
+        sock_family: common("skc_family")?,
+        sock_remote_port: common("skc_dport")?,
+        sock_local_port: common("skc_num")?,
+        sock_remote_ipv4: common("skc_daddr")?,
+        sock_local_ipv4: common("skc_rcv_saddr")?,
+        sock_remote_ipv6: common("skc_v6_daddr")?,
+        sock_local_ipv6: common("skc_v6_rcv_saddr")?,
+        sock_flags: common("skc_flags")?,
+        sock_done_mask: 1 << done,
+        sock_protocol: member("sock", &["sk_protocol"])?,
+        inet_source_port: member("inet_sock", &["inet_sport"])?,
+        icsk_ulp_ops: member("inet_connection_sock", &["icsk_ulp_ops"])?,
+        tcp_bytes_received: member("tcp_sock", &["bytes_received"])?,
+        tcp_rcv_nxt: member("tcp_sock", &["rcv_nxt"])?,
+        tcp_copied_seq: member("tcp_sock", &["copied_seq"])?,
+        task_group_leader: task("group_leader")?,
+        task_real_parent: task("real_parent")?,
+        task_tgid: task("tgid")?,
+        task_start_boottime: task("start_boottime")?,
+        task_comm: task("comm")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_kernel_has_every_field() {
+        let offsets = offsets(&Btf::of_kernel().unwrap()).unwrap();
+        // `struct sock_common` begins with the addresses on every kernel since 3.x.
+        assert_eq!((offsets.sock_remote_ipv4, offsets.sock_local_ipv4), (0, 4));
+    }
+}

@@ -1,0 +1,220 @@
+//! What to attach, decided from facts alone.
+
+use super::hooks::{Hook, HookKind, TRACEPOINT, Without};
+use super::probe::Facts;
+use crate::config::{BackendChoice, ProcessNetworkConfig};
+use crate::pipeline::Degradation;
+
+/// What will be attached, and what is not seen then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) backend: &'static str,
+    pub(super) hooks: Vec<Hook>,
+    pub(super) degradations: Vec<Degradation>,
+}
+
+/// Decides, or says everything that stands in the way.
+pub(super) fn plan(facts: &Facts, config: &ProcessNetworkConfig) -> Result<Plan, Vec<Degradation>> {
+    let mut blockers = Vec::new();
+    blockers.extend(backend_blocker(config.backend));
+    blockers.extend(permission_blocker(facts));
+    match &facts.btf {
+        Err(error) => blockers.push(blocker(
+            "btf_missing",
+            error.to_string(),
+            "use a kernel built with CONFIG_DEBUG_INFO_BTF, as distributions' kernels since 2021 are",
+        )),
+        Ok(()) => blockers.extend(missing_tracepoints(facts)),
+    }
+    if !blockers.is_empty() {
+        return Err(blockers);
+    }
+
+    let has_cgroup = facts.cgroup.is_ok();
+    let (hooks, skipped): (Vec<Hook>, Vec<Hook>) = TRACEPOINT
+        .into_iter()
+        .partition(|hook| hook.kind != HookKind::Cgroup || has_cgroup);
+    let mut degradations = vec![always_missed()];
+    degradations.extend(skipped.first().and_then(|hook| match hook.without {
+        Without::Nothing => None,
+        Without::Less(what) => Some(Degradation {
+            code: "cgroup_v2_missing".to_owned(),
+            summary: format!("not seen: {what}, because no cgroup v2 is mounted"),
+            remedy: "mount -t cgroup2 none /sys/fs/cgroup/unified".to_owned(),
+        }),
+    }));
+    Ok(Plan {
+        backend: "tracepoint",
+        hooks,
+        degradations,
+    })
+}
+
+/// What the tracepoints never show.
+fn always_missed() -> Degradation {
+    Degradation {
+        code: "tracepoint_backend".to_owned(),
+        summary: "not seen by tracepoints: kTLS data received by splice; bytes spliced from a TCP \
+                  connection older than this program before its first ordinary receive"
+            .to_owned(),
+        remedy: String::new(),
+    }
+}
+
+fn backend_blocker(choice: BackendChoice) -> Option<Degradation> {
+    let asked = match choice {
+        BackendChoice::Auto | BackendChoice::Tracepoint => return None,
+        BackendChoice::Fexit => "fexit",
+        BackendChoice::Kprobe => "kprobe",
+    };
+    Some(blocker(
+        "backend_unavailable",
+        format!("the backend `{asked}` is not in this version of nettally"),
+        "set `backend: auto` or `backend: tracepoint`",
+    ))
+}
+
+fn permission_blocker(facts: &Facts) -> Option<Degradation> {
+    let error = facts.may_load.as_ref().err()?;
+    let is_locked = facts.lockdown.as_deref() == Some("confidentiality");
+    let (summary, remedy) = if is_locked {
+        (
+            "the kernel is locked down (confidentiality), which forbids reading kernel memory",
+            "boot with lockdown=integrity or without lockdown",
+        )
+    } else if error.kind() == std::io::ErrorKind::PermissionDenied {
+        (
+            "not permitted to load eBPF programs",
+            "run as root (sudo), or give the program CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN",
+        )
+    } else {
+        return Some(blocker(
+            "bpf_unavailable",
+            format!("the kernel refuses eBPF programs: {error}"),
+            "use a kernel built with CONFIG_BPF_SYSCALL and CONFIG_BPF_EVENTS",
+        ));
+    };
+    Some(blocker("permission", summary.to_owned(), remedy))
+}
+
+fn missing_tracepoints(facts: &Facts) -> Option<Degradation> {
+    let missing: Vec<Hook> = TRACEPOINT
+        .into_iter()
+        .filter(|hook| hook.kind == HookKind::Tracepoint && !facts.tracepoints.contains(&hook.name))
+        .collect();
+    let newest = missing.iter().map(|hook| hook.since).max()?;
+    let names: Vec<&str> = missing.iter().map(|hook| hook.name).collect();
+    Some(blocker(
+        "tracepoints_missing",
+        format!(
+            "this kernel ({}) has no tracepoint {}",
+            facts.release,
+            names.join(", ")
+        ),
+        &format!("use Linux {newest} or later"),
+    ))
+}
+
+fn blocker(code: &str, summary: String, remedy: &str) -> Degradation {
+    Degradation {
+        code: code.to_owned(),
+        summary,
+        remedy: remedy.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::kernel::error::KernelError;
+
+    fn modern() -> Facts {
+        Facts {
+            release: "6.18.0".to_owned(),
+            may_load: Ok(()),
+            btf: Ok(()),
+            tracepoints: vec![
+                "sock_send_length",
+                "sock_recv_length",
+                "inet_sock_set_state",
+                "tcp_destroy_sock",
+            ],
+            cgroup: Ok(PathBuf::from("/sys/fs/cgroup")),
+            lockdown: Some("integrity".to_owned()),
+        }
+    }
+
+    fn blockers(facts: &Facts) -> Vec<String> {
+        plan(facts, &ProcessNetworkConfig::default())
+            .unwrap_err()
+            .into_iter()
+            .map(|blocker| blocker.code)
+            .collect()
+    }
+
+    #[test]
+    fn a_modern_kernel_gets_every_hook() {
+        let plan = plan(&modern(), &ProcessNetworkConfig::default()).unwrap();
+        assert_eq!(plan.hooks, TRACEPOINT);
+        assert_eq!(plan.degradations.len(), 1);
+    }
+
+    #[test]
+    fn without_cgroup_v2_addresses_are_missing_and_bytes_are_not() {
+        let facts = Facts {
+            cgroup: Err(io::ErrorKind::NotFound.into()),
+            ..modern()
+        };
+        let plan = plan(&facts, &ProcessNetworkConfig::default()).unwrap();
+        assert_eq!(plan.hooks.len(), 4);
+        assert_eq!(plan.degradations.last().unwrap().code, "cgroup_v2_missing");
+    }
+
+    #[test]
+    fn everything_in_the_way_is_said_at_once() {
+        let no_rights = Facts {
+            may_load: Err(io::ErrorKind::PermissionDenied.into()),
+            ..modern()
+        };
+        assert_eq!(blockers(&no_rights), ["permission"]);
+        let old = Facts {
+            release: "6.1.0".to_owned(),
+            tracepoints: vec!["inet_sock_set_state", "tcp_destroy_sock"],
+            may_load: Err(io::ErrorKind::PermissionDenied.into()),
+            ..modern()
+        };
+        assert_eq!(blockers(&old), ["permission", "tracepoints_missing"]);
+        let no_btf = Facts {
+            btf: Err(KernelError::MalformedBtf("test")),
+            ..modern()
+        };
+        assert_eq!(blockers(&no_btf), ["btf_missing"]);
+    }
+
+    #[test]
+    fn a_kernel_that_is_too_old_is_told_which_is_not() {
+        let old = Facts {
+            release: "6.1.0".to_owned(),
+            tracepoints: vec!["inet_sock_set_state", "tcp_destroy_sock"],
+            ..modern()
+        };
+        let blocker = plan(&old, &ProcessNetworkConfig::default())
+            .unwrap_err()
+            .remove(0);
+        assert!(blocker.summary.contains("6.1.0"), "{blocker:?}");
+        assert_eq!(blocker.remedy, "use Linux 6.3 or later");
+    }
+
+    #[test]
+    fn a_backend_that_is_not_there_is_refused_by_name() {
+        let config = ProcessNetworkConfig {
+            backend: BackendChoice::Fexit,
+            ..ProcessNetworkConfig::default()
+        };
+        let blocker = plan(&modern(), &config).unwrap_err().remove(0);
+        assert!(blocker.summary.contains("`fexit`"), "{blocker:?}");
+    }
+}

@@ -1,0 +1,69 @@
+//! Facts about the running kernel. Nothing here decides, attaches or changes anything.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::btf::Btf;
+use super::error::KernelError;
+use super::hooks::{HookKind, TRACEPOINT};
+use super::{cgroup, syscall};
+
+/// What was found out.
+#[derive(Debug)]
+pub(super) struct Facts {
+    /// Release of the running kernel.
+    pub(super) release: String,
+    /// Whether we may load programs.
+    pub(super) may_load: Result<(), io::Error>,
+    /// Whether its type information is there.
+    pub(super) btf: Result<(), KernelError>,
+    /// The tracepoints of the backend that are there, by name.
+    pub(super) tracepoints: Vec<&'static str>,
+    /// Root of cgroup v2.
+    pub(super) cgroup: Result<PathBuf, io::Error>,
+    /// The kernel's lockdown mode, where it tells.
+    pub(super) lockdown: Option<String>,
+}
+
+/// Asks the kernel; the type information comes along because reading it takes longest.
+pub(super) fn facts() -> (Facts, Option<Btf>) {
+    let btf = Btf::of_kernel();
+    let tracepoints = btf.as_ref().map_or_else(
+        |_error| Vec::new(),
+        |btf| {
+            TRACEPOINT
+                .iter()
+                .filter(|hook| hook.kind == HookKind::Tracepoint && btf.has_tracepoint(hook.name))
+                .map(|hook| hook.name)
+                .collect()
+        },
+    );
+    let (btf, error) = match btf {
+        Ok(btf) => (Some(btf), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    let facts = Facts {
+        release: release(),
+        may_load: syscall::may_load_programs(),
+        btf: error,
+        tracepoints,
+        cgroup: cgroup::open().map(|(folder, _file)| folder),
+        lockdown: lockdown(),
+    };
+    (facts, btf)
+}
+
+fn release() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/osrelease").map_or_else(
+        |_error| "unknown".to_owned(),
+        |text| text.trim_end().to_owned(),
+    )
+}
+
+/// The word in brackets of `none [integrity] confidentiality`.
+fn lockdown() -> Option<String> {
+    let text = std::fs::read_to_string("/sys/kernel/security/lockdown").ok()?;
+    let (_before, rest) = text.split_once('[')?;
+    let (mode, _after) = rest.split_once(']')?;
+    Some(mode.to_owned())
+}

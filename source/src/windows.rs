@@ -1,0 +1,186 @@
+//! From kernel rows to usage: pure.
+
+use jiff::{SignedDuration, Timestamp};
+use nettally_ebpf::flow::{FLAG_UNRESOLVED, FlowCounters, FlowKey, protocol};
+
+use crate::pipeline::{LossCount, LossReason, Losses, Protocol, Remote, Window};
+
+/// Times of one reading of the clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Clocks {
+    /// Wall clock.
+    pub(crate) wall: Timestamp,
+    /// `CLOCK_MONOTONIC`, nanoseconds, which the kernel side stamps with.
+    pub(crate) monotonic_ns: u64,
+}
+
+/// Largest difference between the two clocks' ideas of a window that is not a jump of the wall clock.
+const TOLERANCE: SignedDuration = SignedDuration::from_millis(500);
+
+/// The window between two readings. Windows follow each other without a gap; after a jump of the wall
+/// clock (or sleep of the machine) the window is as long as it really was, and ends now.
+pub(crate) fn window(last: Clocks, now: Clocks) -> Window {
+    let elapsed = nanoseconds(now.monotonic_ns.saturating_sub(last.monotonic_ns));
+    let jumped = (now.wall.duration_since(last.wall) - elapsed).abs() > TOLERANCE;
+    let start = if jumped {
+        now.wall.checked_sub(elapsed).unwrap_or(last.wall)
+    } else {
+        last.wall
+    };
+    // Even a window that the clocks say was empty is one.
+    let end = now.wall.max(
+        start
+            .checked_add(SignedDuration::from_nanos(1))
+            .unwrap_or(start),
+    );
+    Window { start, end }
+}
+
+/// First and last activity of a row as wall-clock time inside `window`. The last is known to a tick
+/// of the kernel, which is `tick_ns` long.
+pub(crate) fn activity(
+    counters: &FlowCounters,
+    tick_ns: u64,
+    now: Clocks,
+    window: Window,
+) -> (Timestamp, Timestamp) {
+    let FlowCounters {
+        first_activity,
+        first_jiffies,
+        last_jiffies,
+        ..
+    } = *counters;
+    let wall = |stamp_ns: u64| {
+        let age = nanoseconds(now.monotonic_ns.saturating_sub(stamp_ns));
+        now.wall
+            .checked_sub(age)
+            .unwrap_or(window.start)
+            .clamp(window.start, window.end)
+    };
+    let ticks = u64::from(last_jiffies.wrapping_sub(first_jiffies));
+    let first = wall(first_activity);
+    (
+        first,
+        wall(first_activity.saturating_add(ticks.saturating_mul(tick_ns))).max(first),
+    )
+}
+
+fn nanoseconds(nanoseconds: u64) -> SignedDuration {
+    SignedDuration::from_nanos(i64::try_from(nanoseconds).unwrap_or(i64::MAX))
+}
+
+/// The far end of a row.
+pub(crate) fn remote(key: &FlowKey) -> Remote {
+    if key.flags & FLAG_UNRESOLVED != 0 {
+        Remote::Unresolved
+    } else {
+        Remote::folded(key.remote_address.octets(), key.remote_port)
+    }
+}
+
+/// The protocol of a row; `None` for a number that this build does not know.
+pub(crate) fn protocol_of(key: &FlowKey) -> Option<Protocol> {
+    match key.protocol {
+        protocol::TCP => Some(Protocol::Tcp),
+        protocol::UDP => Some(Protocol::Udp),
+        _ => None,
+    }
+}
+
+/// Sent and received bytes of a row. A late correction may exceed what the flow moved in the window:
+/// the excess was over-reported in an earlier one, and is said so.
+pub(crate) fn bytes(counters: &FlowCounters, losses: &mut Losses) -> (u64, u64) {
+    let FlowCounters {
+        sent_bytes,
+        received_bytes,
+        ..
+    } = *counters;
+    let excess = |bytes: i64| if bytes < 0 { bytes.unsigned_abs() } else { 0 };
+    let over = LossCount {
+        events: 0,
+        sent_bytes: excess(sent_bytes),
+        received_bytes: excess(received_bytes),
+    };
+    if !over.is_zero() {
+        losses.add(LossReason::OverReported, LossCount { events: 1, ..over });
+    }
+    (
+        sent_bytes.max(0).unsigned_abs(),
+        received_bytes.max(0).unsigned_abs(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clocks(wall_ms: i64, monotonic_ms: u64) -> Clocks {
+        Clocks {
+            wall: Timestamp::from_millisecond(wall_ms).unwrap(),
+            monotonic_ns: monotonic_ms * 1_000_000,
+        }
+    }
+
+    fn span(window: Window) -> (i64, i64) {
+        (window.start.as_millisecond(), window.end.as_millisecond())
+    }
+
+    #[test]
+    fn windows_follow_each_other() {
+        assert_eq!(
+            span(window(clocks(5000, 100), clocks(6003, 1100))),
+            (5000, 6003)
+        );
+    }
+
+    #[test]
+    fn after_a_jump_of_the_clock_a_window_is_as_long_as_it_was() {
+        let back = window(clocks(100_000, 1000), clocks(40_000, 2000));
+        assert_eq!(span(back), (39_000, 40_000));
+        let forward = window(clocks(100_000, 1000), clocks(200_000, 2000));
+        assert_eq!(span(forward), (199_000, 200_000));
+    }
+
+    #[test]
+    fn no_window_is_empty() {
+        let same = clocks(5000, 100);
+        let Window { start, end } = window(same, same);
+        assert!(start < end);
+    }
+
+    #[test]
+    fn activity_is_inside_the_window() {
+        let (last, now) = (clocks(5000, 100), clocks(6000, 1100));
+        let window = window(last, now);
+        let times = |first_ms: u64, ticks: u32| {
+            let counters = FlowCounters {
+                first_activity: first_ms * 1_000_000,
+                first_jiffies: u32::MAX,
+                last_jiffies: u32::MAX.wrapping_add(ticks),
+                ..FlowCounters::default()
+            };
+            let (first, last) = activity(&counters, 4_000_000, now, window);
+            (first.as_millisecond(), last.as_millisecond())
+        };
+        assert_eq!(times(600, 25), (5500, 5600));
+        assert_eq!(times(96, 0), (5000, 5000));
+        assert_eq!(times(1100, 25), (6000, 6000));
+    }
+
+    #[test]
+    fn a_negative_delta_is_no_usage_and_is_said() {
+        let mut losses = Losses::default();
+        let counters = FlowCounters {
+            sent_bytes: 10,
+            received_bytes: -1,
+            ..FlowCounters::default()
+        };
+        assert_eq!(bytes(&counters, &mut losses), (10, 0));
+        let expected = LossCount {
+            events: 1,
+            sent_bytes: 0,
+            received_bytes: 1,
+        };
+        assert_eq!(losses.get(LossReason::OverReported), expected);
+    }
+}
