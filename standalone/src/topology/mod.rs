@@ -8,7 +8,7 @@
 mod fanout;
 mod merge;
 mod queue;
-mod status;
+pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;
 
