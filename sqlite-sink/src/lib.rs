@@ -18,12 +18,14 @@ pub mod reader;
 mod schema;
 mod sink;
 mod store;
+#[cfg(test)]
+mod testing;
 mod writer;
 
 pub use config::SqliteConfig;
 pub use error::StoreError;
 pub use query::{
-    ByteTotals, Field, Filter, Order, OrderBy, RangeError, Series, SeriesAnswer,
+    ByteTotals, Field, Filter, FilterError, Order, OrderBy, RangeError, Series, SeriesAnswer,
     SeriesPoint, SeriesQuery, TimeRange, UnknownField, UsageAnswer, UsageQuery, UsageRow,
 };
 pub use reader::{Reader, StoreStats};

@@ -7,6 +7,9 @@ mod gap;
 mod stats;
 mod transaction;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
