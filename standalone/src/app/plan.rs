@@ -79,10 +79,10 @@ impl BuildSink for SinkKind {
     async fn build(&self, key: ComponentKey) -> nettally_source::Result<BuiltSink> {
         match self {
             Self::Sqlite(config) => {
-                let (sink, _healthcheck) = config.build(SinkContext { key }).await?;
+                let (sink, stats) = config.open(&key)?;
                 Ok(BuiltSink {
-                    sink,
-                    delivery: None,
+                    sink: Box::new(sink),
+                    delivery: Some(stats),
                 })
             }
             Self::Statsd(config) => {

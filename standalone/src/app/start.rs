@@ -169,6 +169,10 @@ fn live_sink(live: &Arc<Live>, sources: &[SourcePlan]) -> (ReadySink, Arc<dyn Si
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "three of forty kinds have a better remedy"
+        )]
         let remedy = match error.kind() {
             ErrorKind::AddrInUse => {
                 "is another nettally running? choose another address with --listen or \

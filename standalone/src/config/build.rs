@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::Overrides;
 use super::decode::{decode, unknown};
-use super::node::{Entry, Node, Value, joined};
+use super::node::{Entry, Node, Value, is_within, joined};
 use super::options::{ApiConfig, Config, SinkEntry, SinkKind};
 use super::problem::{Finding, did_you_mean};
 use crate::topology::WhenFull;
@@ -283,9 +283,16 @@ impl Builder {
         }
     }
 
+    /// Reports what a component finds wrong with its own options. An option of which a part could
+    /// not be read is left out: it is not what the user wrote any more.
     fn collect(&mut self, component: &str, outcome: Result<(), Vec<Problem>>) {
         for Problem { path, message } in outcome.err().unwrap_or_default() {
-            self.report(&joined(component, &path), message);
+            let path = joined(component, &path);
+            let option = path.split('[').next().unwrap_or_default();
+            let is_part = |finding: &Finding| is_within(&finding.path, option);
+            if !self.findings.iter().any(is_part) {
+                self.report(&path, message);
+            }
         }
     }
 

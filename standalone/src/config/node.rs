@@ -130,7 +130,7 @@ pub(super) fn joined(parent: &str, key: &str) -> String {
 }
 
 /// Whether `path` is `parent` or below it.
-fn is_within(path: &str, parent: &str) -> bool {
+pub(super) fn is_within(path: &str, parent: &str) -> bool {
     path.strip_prefix(parent)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

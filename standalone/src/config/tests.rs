@@ -115,6 +115,17 @@ sinks:
 }
 
 #[test]
+fn a_mistake_is_not_reported_again_by_what_follows_from_it() {
+    assert_problems(
+        "sources: { network: { type: process_network, protocols: [tpc] } }",
+        &[
+            "x.yaml:1:58: sources.network.protocols[0]: unknown value \"tpc\"; did you mean `tcp`? \
+           allowed: tcp, udp",
+        ],
+    );
+}
+
+#[test]
 fn shapes_that_are_no_configuration_are_named() {
     let cases = [
         (

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use nettally_source::Losses;
+use nettally_source::{LossReason, Losses};
+use nettally_sqlite_sink::WriterStats;
 use serde_json::{Value, json};
 
 use super::queue::Queue;
@@ -26,6 +27,18 @@ pub trait Delivery: Send + Sync {
 
     /// What it could not deliver, since start.
     fn losses(&self) -> Losses;
+}
+
+impl Delivery for WriterStats {
+    fn figures(&self) -> Value {
+        serde_json::to_value(self.snapshot()).expect("numbers, a text and a time")
+    }
+
+    fn losses(&self) -> Losses {
+        let mut losses = Losses::default();
+        losses.add(LossReason::SinkFailed, self.snapshot().dropped);
+        losses
+    }
 }
 
 /// A sink behind its queue.
