@@ -31,6 +31,6 @@ pub use kernel::{KernelReport, examine};
 pub use pipeline::{
     ComponentKey, Degradation, Error, Event, EventSink, HealthReport, Healthcheck, LossCount,
     LossReason, Losses, Problem, Process, ProcessId, ProgramStats, Protocol, Remote, Result,
-    SendError, ShutdownSignal, Sink, SinkConfig, SinkContext, Source, SourceConfig, SourceContext,
-    StreamSink, Usage, UsageBatch, Window,
+    SendError, ShutdownSignal, ShutdownTrigger, Sink, SinkConfig, SinkContext, Source,
+    SourceConfig, SourceContext, StreamSink, Usage, UsageBatch, Window,
 };

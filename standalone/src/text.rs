@@ -20,7 +20,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// Neither a control character nor one that reorders or hides its neighbours.
-fn is_harmless(character: char) -> bool {
+pub(crate) fn is_harmless(character: char) -> bool {
     !character.is_control()
         && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}' | '\u{feff}')

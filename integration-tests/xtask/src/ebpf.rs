@@ -25,6 +25,38 @@ pub(crate) struct Arguments {
     out: Option<PathBuf>,
 }
 
+impl Arguments {
+    const BUILD: Self = Self {
+        check: false,
+        clippy: false,
+        out: None,
+    };
+
+    /// To compare the sources with the manifest.
+    pub(crate) fn check() -> Self {
+        Self {
+            check: true,
+            ..Self::BUILD
+        }
+    }
+
+    /// To lint.
+    pub(crate) fn clippy() -> Self {
+        Self {
+            clippy: true,
+            ..Self::BUILD
+        }
+    }
+
+    /// To build into a directory.
+    pub(crate) fn build_into(directory: PathBuf) -> Self {
+        Self {
+            out: Some(directory),
+            ..Self::BUILD
+        }
+    }
+}
+
 /// Name of the object's file.
 pub(crate) const OBJECT: &str = "nettally.bpf.o";
 const MANIFEST: &str = "MANIFEST";

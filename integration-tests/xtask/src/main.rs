@@ -9,7 +9,10 @@
 )]
 
 mod ebpf;
+mod long;
+mod setup;
 mod shell;
+mod test;
 
 use std::process::ExitCode;
 
@@ -27,11 +30,30 @@ struct Arguments {
 enum Chore {
     /// Build the kernel side from source and commit-ready: object and MANIFEST in `ebpf/object/`.
     Ebpf(ebpf::Arguments),
+    /// Install what building the kernel side and testing need.
+    Setup(setup::Arguments),
+    /// Install what the tests need, and run them all.
+    Test(test::Arguments),
+    /// Measure what counting costs; options go to the benchmark (`-- --help`).
+    Bench {
+        #[arg(last = true)]
+        options: Vec<String>,
+    },
+    /// Run the tests that have a short form at full length.
+    Soak {
+        /// Seconds of churn.
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+    },
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Ebpf(arguments) => ebpf::run(&arguments),
+        Chore::Setup(arguments) => setup::setup(&arguments),
+        Chore::Test(arguments) => test::test(&arguments),
+        Chore::Bench { options } => long::bench(&options),
+        Chore::Soak { seconds } => long::soak(seconds),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

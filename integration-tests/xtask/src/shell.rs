@@ -48,6 +48,17 @@ pub(crate) fn clean_command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// A command of the workspace's own cargo.
+pub(crate) fn cargo(subcommand: &str) -> Command {
+    let mut command = clean_command("cargo");
+    // Of `cargo +toolchain xtask`.
+    if let Some(toolchain) = std::env::var_os("RUSTUP_TOOLCHAIN") {
+        command.env("RUSTUP_TOOLCHAIN", toolchain);
+    }
+    command.arg(subcommand);
+    command
+}
+
 /// Runs it with our output; an exit status other than 0 is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command

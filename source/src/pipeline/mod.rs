@@ -15,4 +15,4 @@ pub use component::{
 };
 pub use event::{Event, Process, ProcessId, Protocol, Remote, Usage, UsageBatch, Window};
 pub use health::{Degradation, HealthReport, LossCount, LossReason, Losses, ProgramStats};
-pub use shutdown::ShutdownSignal;
+pub use shutdown::{ShutdownSignal, ShutdownTrigger};

@@ -1,7 +1,157 @@
 //! The command line.
+//!
+//! One file for each command; each has its options first and `execute` next. This file parses,
+//! hands over, and turns errors into one sentence and an exit code.
+
+mod doctor;
+mod logging;
+mod output;
+mod report;
+mod rights;
+mod run;
+mod top;
+mod validate;
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config, ConfigError, Overrides};
+
+/// Which process talks to whom, and how much: counted in the Linux kernel, kept as history.
+#[derive(Debug, Parser)]
+#[command(name = "nettally", version, max_term_width = 100)]
+struct Cli {
+    /// Configuration file [default: /etc/nettally/nettally.yaml if it exists, else built in].
+    #[arg(short, long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+
+    /// How much is logged to standard error: error, warn, info, debug, trace, or a filter such as
+    /// `warn,nettally_source=debug`.
+    #[arg(long, value_name = "LEVEL", global = true)]
+    log_level: Option<String>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure, keep history, and serve the page, until stopped (needs root).
+    Run(run::Options),
+    /// Show who moves how much right now, in the terminal (needs root).
+    Top(top::Options),
+    /// Show who moved how much, from the history.
+    Report(report::Options),
+    /// Say what this kernel allows, what would be missing, and what would help.
+    Doctor(doctor::Options),
+    /// Check a configuration file; say all that is wrong with it.
+    Validate(validate::Options),
+}
+
+const WHAT_NEXT: &str = "\
+nettally counts which process talks to whom, and how much.
+
+  sudo nettally run     measure, keep history, serve the page at http://127.0.0.1:9797/
+  sudo nettally top     who moves how much right now, in this terminal
+  nettally report       who moved how much, from the history
+  nettally doctor       what this kernel allows, and what would help
+  nettally --help       all commands and options
+";
 
 /// Runs the program.
 #[must_use]
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    match execute(Cli::parse()) {
+        Ok(code) => code,
+        // Whoever reads the output has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
+    let Cli {
+        config,
+        log_level,
+        command,
+    } = cli;
+    let quiet = !matches!(command, Some(Command::Run(_)));
+    logging::set_up(
+        log_level
+            .as_deref()
+            .unwrap_or(if quiet { "warn" } else { "info" }),
+    )?;
+    let file = ConfigFile(config);
+    match command {
+        None => {
+            io::stdout().lock().write_all(WHAT_NEXT.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Run(options)) => run::execute(options, &file),
+        Some(Command::Top(options)) => top::execute(options, &file),
+        Some(Command::Report(options)) => report::execute(options, &file),
+        Some(Command::Doctor(options)) => doctor::execute(options, &file),
+        Some(Command::Validate(options)) => validate::execute(options, &file),
+    }
+}
+
+/// The file named after `-c`.
+#[derive(Debug)]
+struct ConfigFile(Option<PathBuf>);
+
+impl ConfigFile {
+    fn load(&self, overrides: &Overrides) -> Result<Config, ConfigError> {
+        config::load(self.0.as_deref(), overrides)
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// The clock of the command line.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rim: `--since -10m` and the start of the program count from here"
+)]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn values_may_begin_with_a_hyphen() {
+        let cli = Cli::try_parse_from(["nettally", "report", "--since", "-10m", "--until", "-5m"]);
+        assert!(matches!(cli.unwrap().command, Some(Command::Report(_))));
+    }
+
+    #[test]
+    fn every_command_takes_a_configuration_before_and_after_its_name() {
+        for command in ["run", "top", "report", "doctor", "validate"] {
+            let after = Cli::try_parse_from(["nettally", command, "-c", "x.yaml"]).unwrap();
+            let before = Cli::try_parse_from(["nettally", "-c", "x.yaml", command]).unwrap();
+            assert_eq!(after.config, Some("x.yaml".into()));
+            assert_eq!(before.config, after.config);
+        }
+    }
 }

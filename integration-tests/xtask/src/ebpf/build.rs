@@ -13,13 +13,24 @@ const BINARY: &str = "nettally-kernel";
 
 /// Builds and returns the path of the object.
 pub(super) fn build(toolchain: &Toolchain) -> Result<PathBuf> {
-    run(&mut cargo(toolchain, "build"))?;
+    let mut command = toolchain.command(&toolchain.cargo);
+    arguments(&mut command, toolchain, "build");
+    run(&mut command)?;
     Ok(target_directory().join(TARGET).join("release").join(BINARY))
 }
 
 /// Lints, every warning an error.
 pub(super) fn clippy(toolchain: &Toolchain) -> Result<()> {
-    run(cargo(toolchain, "clippy").args(["--", "-D", "warnings"]))
+    let (directory, name) = (toolchain.cargo.parent(), "cargo-clippy");
+    let clippy = directory
+        .map(|directory| directory.join(name))
+        .filter(|program| program.is_file())
+        .context("the eBPF toolchain has no clippy; on Debian install rust-web-clippy")?;
+    // Called by its path: `cargo clippy` would take the first one in PATH, which is rustup's.
+    let mut command = toolchain.command(&clippy);
+    command.env("CARGO", &toolchain.cargo);
+    arguments(&mut command, toolchain, "clippy");
+    run(command.args(["--", "-D", "warnings"]))
 }
 
 /// Its own, so that two toolchains do not undo each other's work.
@@ -27,8 +38,7 @@ fn target_directory() -> PathBuf {
     workspace().join("target/ebpf")
 }
 
-fn cargo(toolchain: &Toolchain, subcommand: &str) -> Command {
-    let mut command = toolchain.cargo();
+fn arguments(command: &mut Command, toolchain: &Toolchain, subcommand: &str) {
     command
         .arg(subcommand)
         .args(["--package", "nettally-ebpf", "--bin", BINARY])
@@ -42,7 +52,6 @@ fn cargo(toolchain: &Toolchain, subcommand: &str) -> Command {
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_STRIP", "none")
         .env("CARGO_ENCODED_RUSTFLAGS", flags(toolchain).join("\u{1f}"));
-    command
 }
 
 fn flags(toolchain: &Toolchain) -> Vec<String> {

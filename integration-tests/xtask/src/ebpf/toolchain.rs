@@ -33,9 +33,9 @@ impl Toolchain {
         })
     }
 
-    /// A command of this toolchain's cargo. Features that only nightly has are switched on.
-    pub(crate) fn cargo(&self) -> Command {
-        let mut command = clean_command(&self.cargo);
+    /// A command that compiles with this toolchain. Features that only nightly has are switched on.
+    pub(crate) fn command(&self, program: &Path) -> Command {
+        let mut command = clean_command(program);
         command
             .env("RUSTC", &self.rustc)
             .env("RUSTC_BOOTSTRAP", "1");

@@ -1,0 +1,81 @@
+//! Moves bytes, and prints one line of JSON for each process and remote: what the system calls
+//! returned.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use nettally_integration_tests::traffic::place::Place;
+use nettally_integration_tests::traffic::{cases, churn, drip, storm};
+
+/// Moves bytes of known number.
+#[derive(Parser)]
+struct Arguments {
+    /// IPv4 address that servers listen on.
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+    ipv4: Ipv4Addr,
+    /// IPv6 address that servers listen on.
+    #[arg(long, default_value_t = Ipv6Addr::LOCALHOST)]
+    ipv6: Ipv6Addr,
+    /// Network namespace that servers are in, as `ip netns` names it.
+    #[arg(long)]
+    namespace: Option<String>,
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Subcommand)]
+enum Kind {
+    /// One after the other, all cases or the ones named.
+    Cases { names: Vec<String> },
+    /// Many processes that live for a few milliseconds each.
+    Storm { count: u32 },
+    /// On and on until killed; the sum so far is in the file.
+    Drip {
+        name: String,
+        bytes: usize,
+        interval_ms: u64,
+        progress: PathBuf,
+    },
+    /// All kinds at once.
+    Churn { seconds: f64 },
+}
+
+fn main() -> io::Result<()> {
+    let Arguments {
+        ipv4,
+        ipv6,
+        namespace,
+        kind,
+    } = Arguments::parse();
+    let place = Place {
+        ipv4,
+        ipv6,
+        namespace,
+    };
+    match kind {
+        Kind::Cases { names } => {
+            let is_named =
+                |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
+            cases()
+                .filter(|case| is_named(case.name))
+                .try_for_each(|case| (case.run)(case.name, &place))
+        }
+        Kind::Storm { count } => storm::run(count, &place),
+        Kind::Drip {
+            name,
+            bytes,
+            interval_ms,
+            progress,
+        } => drip::run(
+            &name,
+            bytes,
+            Duration::from_millis(interval_ms),
+            &progress,
+            &place,
+        ),
+        Kind::Churn { seconds } => churn::run(Duration::from_secs_f64(seconds), &place),
+    }
+}

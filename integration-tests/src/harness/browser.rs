@@ -1,0 +1,125 @@
+//! A browser without a screen, driven by the WebDriver protocol.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::daemon::free_address;
+use super::wait;
+
+/// A browser with one open page. Dropping it ends the browser and its driver.
+#[derive(Debug)]
+pub struct Browser {
+    driver: Child,
+    session: String,
+}
+
+impl Browser {
+    /// Starts `chromedriver` and, through it, a browser.
+    ///
+    /// # Panics
+    /// They are not installed or do not start.
+    #[must_use]
+    pub fn start() -> Self {
+        let port = free_address().port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("`chromedriver` is installed; `cargo xtask setup` does it");
+        let mut browser = Self {
+            driver,
+            session: String::new(),
+        };
+        let root = format!("http://127.0.0.1:{port}");
+        wait::until(Duration::from_secs(20), || {
+            call("GET", &format!("{root}/status"), &Value::Null)
+        });
+        // Root's browser has no sandbox, and a container's shared memory may be small.
+        let options = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"];
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "goog:chromeOptions": { "args": options },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        } } });
+        let answer = call("POST", &format!("{root}/session"), &wanted).expect("a browser starts");
+        let id = answer["sessionId"].as_str().expect("a session has an id");
+        browser.session = format!("{root}/session/{id}");
+        browser
+    }
+
+    /// Opens a page and waits until it is loaded.
+    ///
+    /// # Panics
+    /// The browser refuses.
+    pub fn open(&self, address: &str) {
+        self.command("url", &json!({ "url": address }));
+    }
+
+    /// Runs JavaScript in the page and returns its result.
+    ///
+    /// # Panics
+    /// It throws.
+    #[must_use]
+    pub fn run(&self, script: &str) -> Value {
+        self.command("execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    /// The text of the page as it is shown.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let text = self.run("return document.body.innerText");
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Errors and warnings of the page so far.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        let log = self.command("se/log", &json!({ "type": "browser" }));
+        let entries = log.as_array().cloned().unwrap_or_default();
+        entries.iter().map(Value::to_string).collect()
+    }
+
+    fn command(&self, path: &str, body: &Value) -> Value {
+        call("POST", &format!("{}/{path}", self.session), body)
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Fails if the browser never came up; the driver ends in any case.
+        drop(call("DELETE", &self.session, &Value::Null));
+        drop(self.driver.kill());
+        drop(self.driver.wait());
+    }
+}
+
+/// One command; its value.
+fn call(method: &str, url: &str, body: &Value) -> Result<Value, String> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .build()
+        .into();
+    let answer = match method {
+        "GET" => agent.get(url).call(),
+        "DELETE" => agent.delete(url).call(),
+        _ => agent
+            .post(url)
+            .header("content-type", "application/json")
+            .send(body.to_string()),
+    };
+    let mut answer = answer.map_err(|error| error.to_string())?;
+    let text = answer
+        .body_mut()
+        .read_to_string()
+        .map_err(|error| error.to_string())?;
+    let value: Value = serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
+    if answer.status().is_success() {
+        Ok(value["value"].clone())
+    } else {
+        Err(value["value"].to_string())
+    }
+}

@@ -1,0 +1,268 @@
+//! A running `nettally`.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{programs, require_root, wait};
+
+/// How the daemon is set up; intervals are short so that tests need not wait.
+#[derive(Debug)]
+pub struct Setup {
+    /// Lines of the source's configuration beyond its type and interval, such as
+    /// `loopback: false`.
+    pub source: Vec<String>,
+    /// Where StatsD datagrams go.
+    pub statsd: Option<SocketAddr>,
+    /// Seconds between two readings of the kernel's counters.
+    pub scrape_interval_secs: f64,
+    /// Seconds between two transactions.
+    pub flush_interval_secs: f64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            source: Vec::new(),
+            statsd: None,
+            scrape_interval_secs: 0.2,
+            flush_interval_secs: 0.2,
+        }
+    }
+}
+
+impl Setup {
+    fn yaml(&self, data_dir: &Path, api: SocketAddr) -> String {
+        let Self {
+            source,
+            statsd,
+            scrape_interval_secs,
+            flush_interval_secs,
+        } = self;
+        let mut yaml = format!(
+            "data_dir: {}\n\
+             api:\n  enabled: true\n  address: {api}\n\
+             sources:\n  network:\n    type: process_network\n    \
+             scrape_interval_secs: {scrape_interval_secs}\n",
+            data_dir.display(),
+        );
+        for line in source {
+            writeln!(yaml, "    {line}").expect("a string takes it");
+        }
+        write!(
+            yaml,
+            "sinks:\n  history:\n    type: sqlite\n    inputs: [network]\n    \
+             flush_interval_secs: {flush_interval_secs}\n"
+        )
+        .expect("a string takes it");
+        if let Some(address) = statsd {
+            write!(
+                yaml,
+                "  metrics:\n    type: statsd\n    inputs: [network]\n    \
+                 address: {address}\n    prefix: nettally\n"
+            )
+            .expect("a string takes it");
+        }
+        yaml
+    }
+}
+
+/// A daemon of our own, with a directory of its own. Dropping it kills it.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+    directory: TempDir,
+    /// Where the API is.
+    pub api: SocketAddr,
+}
+
+impl Daemon {
+    /// Starts it and waits until it measures.
+    ///
+    /// # Panics
+    /// Not root, or it does not come up; the message has what it printed.
+    #[must_use]
+    pub fn start(setup: &Setup) -> Self {
+        require_root();
+        let directory = TempDir::new().expect("a directory for the test");
+        let api = free_address();
+        let config = directory.path().join("config.yaml");
+        std::fs::write(&config, setup.yaml(&directory.path().join("data"), api))
+            .expect("our own directory");
+        let log = File::create(directory.path().join("log")).expect("our own directory");
+        let child = Command::new(programs::nettally())
+            .arg("run")
+            .arg("-c")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a descriptor is left"))
+            .stderr(log)
+            .spawn()
+            .expect("the program starts");
+        let mut daemon = Self {
+            child,
+            directory,
+            api,
+        };
+        daemon.wait_until_it_measures();
+        daemon
+    }
+
+    fn wait_until_it_measures(&mut self) {
+        wait::until(Duration::from_secs(20), || {
+            let ended = self.child.try_wait().expect("our own child");
+            assert!(
+                ended.is_none(),
+                "the daemon has ended: {ended:?}\n{}",
+                self.log()
+            );
+            let health = self.get("/api/v1/health")?;
+            match find(&health, "windows").and_then(Value::as_u64) {
+                Some(windows) if windows > 0 => Ok(()),
+                windows => Err(format!("{windows:?} windows; {health}; {}", self.log())),
+            }
+        });
+    }
+
+    /// What it printed.
+    ///
+    /// # Panics
+    /// The log is gone.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).expect("made at start")
+    }
+
+    /// Its process number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its configuration file.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.directory.path().join("config.yaml")
+    }
+
+    /// Its database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.directory.path().join("data/nettally.db")
+    }
+
+    /// The answer of its API.
+    ///
+    /// # Errors
+    /// It does not answer, or not with success.
+    pub fn get(&self, path: &str) -> Result<Value, String> {
+        let text = self.get_text(path)?;
+        serde_json::from_str(&text).map_err(|error| format!("{path}: {error}: {text}"))
+    }
+
+    /// The answer of its HTTP server as text.
+    ///
+    /// # Errors
+    /// It does not answer, or not with success.
+    pub fn get_text(&self, path: &str) -> Result<String, String> {
+        ureq::get(format!("http://{}{path}", self.api))
+            .call()
+            .and_then(|mut answer| {
+                answer
+                    .body_mut()
+                    .with_config()
+                    .limit(256 << 20)
+                    .read_to_string()
+            })
+            .map_err(|error| format!("{path}: {error}"))
+    }
+
+    /// Output of `nettally report` with its configuration.
+    ///
+    /// # Errors
+    /// The command fails; the text is what it printed.
+    pub fn report(&self, options: &[&str]) -> Result<String, String> {
+        let output = Command::new(programs::nettally())
+            .arg("report")
+            .arg("-c")
+            .arg(self.config())
+            .args(options)
+            .output()
+            .map_err(|error| error.to_string())?;
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// It is gone.
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: no memory is involved; the child is not waited for yet, so the number is its own.
+        let result = unsafe { libc::kill(self.child.id().cast_signed(), signal) };
+        assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    }
+
+    /// Waits until it ends.
+    ///
+    /// # Panics
+    /// It does not within 20 seconds.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait::until(Duration::from_secs(20), || {
+            self.child
+                .try_wait()
+                .expect("our own child")
+                .ok_or_else(|| format!("the daemon is still running\n{}", self.log()))
+        })
+    }
+
+    /// Ends it as an operator would, and expects success.
+    ///
+    /// # Panics
+    /// It fails; the message has what it printed.
+    pub fn stop(&mut self) {
+        self.signal(libc::SIGTERM);
+        let status = self.wait();
+        assert!(status.success(), "{status}\n{}", self.log());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Both fail if it has ended already, which is as well.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// An address on which nobody listens.
+///
+/// # Panics
+/// No ports are left.
+#[must_use]
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port is left")
+}
+
+/// The first value of `key`, at any depth.
+#[must_use]
+pub fn find<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(map) => map
+            .get(key)
+            .or_else(|| map.values().find_map(|value| find(value, key))),
+        Value::Array(values) => values.iter().find_map(|value| find(value, key)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}

@@ -1,0 +1,95 @@
+//! What was moved, by whom, to where.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{process, sys};
+
+/// A transport protocol, named as nettally names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl Protocol {
+    /// `tcp`, `udp`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// What one process moved to and from one remote.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Moved {
+    /// Name of the process.
+    pub process: String,
+    /// Its number.
+    pub pid: u32,
+    /// Over what.
+    pub protocol: Protocol,
+    /// The other end, IPv4 never in its mapped form; `None` where the process gave the kernel no
+    /// chance to tell.
+    pub remote: Option<SocketAddr>,
+    /// Sum of what the sending calls returned.
+    pub sent_bytes: u64,
+    /// Sum of what the receiving calls returned.
+    pub received_bytes: u64,
+}
+
+/// The account of the calling process.
+#[derive(Debug, Default)]
+pub struct Ledger(BTreeMap<(Protocol, Option<SocketAddr>), (u64, u64)>);
+
+impl Ledger {
+    /// Adds what a sending call returned.
+    pub fn sent(&mut self, protocol: Protocol, remote: Option<SocketAddr>, bytes: usize) {
+        self.entry(protocol, remote).0 += bytes as u64;
+    }
+
+    /// Adds what a receiving call returned.
+    pub fn received(&mut self, protocol: Protocol, remote: Option<SocketAddr>, bytes: usize) {
+        self.entry(protocol, remote).1 += bytes as u64;
+    }
+
+    fn entry(&mut self, protocol: Protocol, remote: Option<SocketAddr>) -> &mut (u64, u64) {
+        let remote = remote.map(|remote| SocketAddr::new(folded(remote.ip()), remote.port()));
+        self.0.entry((protocol, remote)).or_default()
+    }
+
+    /// Prints the account, one line for each remote, for [`Moved`] to be read from. Each line is
+    /// one write, so that lines of several processes do not mix.
+    ///
+    /// # Errors
+    /// Standard output is closed.
+    pub fn print(&self) -> io::Result<()> {
+        for (&(protocol, remote), &(sent_bytes, received_bytes)) in &self.0 {
+            let moved = Moved {
+                process: process::name(),
+                pid: std::process::id(),
+                protocol,
+                remote,
+                sent_bytes,
+                received_bytes,
+            };
+            let mut line = serde_json::to_vec(&moved)?;
+            line.push(b'\n');
+            sys::write_once(libc::STDOUT_FILENO, &line)?;
+        }
+        Ok(())
+    }
+}
+
+fn folded(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}

@@ -1,0 +1,235 @@
+//! Ways of moving bytes over UDP. An empty datagram says that no more will come.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use super::ledger::{Ledger, Protocol};
+use super::place::{Family, Place, client_socket};
+use super::{Case, process, sys};
+
+/// Payload of one datagram.
+const DATAGRAM: usize = 1000;
+/// Datagrams of a case in one direction; few enough to wait in a receive buffer of default size.
+const DATAGRAMS: usize = 50;
+
+/// One row for each way.
+pub const CASES: &[Case] = &[
+    case("udp-v4", |name, place| unconnected(name, place, Family::V4)),
+    case("udp-v6", |name, place| unconnected(name, place, Family::V6)),
+    case("udp-mapped", |name, place| {
+        unconnected(name, place, Family::Mapped)
+    }),
+    case("udp-con-v4", |name, place| {
+        connected(name, place, Family::V4)
+    }),
+    case("udp-con-v6", |name, place| {
+        connected(name, place, Family::V6)
+    }),
+    case("udp-con-map", |name, place| {
+        connected(name, place, Family::Mapped)
+    }),
+    case("udp-noaddr", |name, place| {
+        one_way(name, place, send_all, receive_without_address)
+    }),
+    case("udp-peek", |name, place| {
+        one_way(name, place, send_all, peek)
+    }),
+    case("udp-trunc", |name, place| {
+        one_way(name, place, send_all, |socket, _, ledger| {
+            receive_all(socket, ledger, 100)
+        })
+    }),
+    case("udp-more", |name, place| {
+        one_way(name, place, send_corked, |socket, _, ledger| {
+            receive_all(socket, ledger, 65_536)
+        })
+    }),
+    case("udp-errqueue", read_error_queue),
+    case("udp-shared", shared_by_two_processes),
+];
+
+const fn case(name: &'static str, run: fn(&'static str, &Place) -> io::Result<()>) -> Case {
+    Case { name, run }
+}
+
+/// Requests and answers on sockets that are not connected.
+fn unconnected(name: &str, place: &Place, family: Family) -> io::Result<()> {
+    let (server, address) = place.bind(family)?;
+    let client = client_socket(family)?;
+    process::pair(
+        name,
+        |ledger| answer(&server, ledger),
+        |ledger| {
+            send_all(&client, address, ledger)?;
+            receive_all(&client, ledger, 2000)
+        },
+    )
+}
+
+/// The client is connected and calls `send` and `recv`.
+fn connected(name: &str, place: &Place, family: Family) -> io::Result<()> {
+    let (server, address) = place.bind(family)?;
+    let client = client_socket(family)?;
+    process::pair(
+        name,
+        |ledger| answer(&server, ledger),
+        |ledger| {
+            client.connect(address)?;
+            for length in lengths() {
+                let sent = sys::send(&client, &vec![b'x'; length], 0)?;
+                ledger.sent(Protocol::Udp, Some(address), sent);
+            }
+            let mut buffer = [0; 2000];
+            loop {
+                let received = sys::receive(wait(&client)?, &mut buffer, 0)?;
+                if received == 0 {
+                    return Ok(());
+                }
+                ledger.received(Protocol::Udp, Some(address), received);
+            }
+        },
+    )
+}
+
+/// Takes all, then sends as much back.
+fn answer(socket: &UdpSocket, ledger: &mut Ledger) -> io::Result<()> {
+    let mut buffer = [0; 2000];
+    loop {
+        let (received, remote) = sys::receive_from(wait(socket)?, &mut buffer, 0)?;
+        if received == 0 {
+            return send_all(socket, remote, ledger);
+        }
+        ledger.received(Protocol::Udp, Some(remote), received);
+    }
+}
+
+type Client = fn(&UdpSocket, SocketAddr, &mut Ledger) -> io::Result<()>;
+type Server = fn(&UdpSocket, SocketAddr, &mut Ledger) -> io::Result<()>;
+
+fn one_way(name: &str, place: &Place, client: Client, server: Server) -> io::Result<()> {
+    let (receiver, address) = place.bind(Family::V4)?;
+    let sender = client_socket(Family::V4)?;
+    let sender_address = SocketAddr::new(place.ipv4.into(), sender.local_addr()?.port());
+    process::pair(
+        name,
+        |ledger| server(&receiver, sender_address, ledger),
+        |ledger| client(&sender, address, ledger),
+    )
+}
+
+/// Datagrams of odd lengths, and the end.
+fn lengths() -> impl Iterator<Item = usize> {
+    (0..DATAGRAMS)
+        .map(|index| DATAGRAM - index)
+        .chain(std::iter::once(0))
+}
+
+fn send_all(socket: &UdpSocket, remote: SocketAddr, ledger: &mut Ledger) -> io::Result<()> {
+    for length in lengths() {
+        let sent = sys::send_to(socket, &vec![b'x'; length], 0, remote)?;
+        ledger.sent(Protocol::Udp, Some(remote), sent);
+    }
+    Ok(())
+}
+
+/// Datagrams put together of many calls, each of which returns its own count.
+fn send_corked(socket: &UdpSocket, remote: SocketAddr, ledger: &mut Ledger) -> io::Result<()> {
+    for _ in 0..20 {
+        for flags in [libc::MSG_MORE, libc::MSG_MORE, libc::MSG_MORE, 0] {
+            let sent = sys::send_to(socket, &[b'x'; 321], flags, remote)?;
+            ledger.sent(Protocol::Udp, Some(remote), sent);
+        }
+    }
+    sys::send_to(socket, &[], 0, remote).map(drop)
+}
+
+fn receive_all(socket: &UdpSocket, ledger: &mut Ledger, room: usize) -> io::Result<()> {
+    let mut buffer = vec![0; room];
+    loop {
+        let (received, remote) = sys::receive_from(wait(socket)?, &mut buffer, 0)?;
+        if received == 0 {
+            return Ok(());
+        }
+        ledger.received(Protocol::Udp, Some(remote), received);
+    }
+}
+
+/// The remote of such a receive is nowhere but in the packet.
+fn receive_without_address(
+    socket: &UdpSocket,
+    _sender: SocketAddr,
+    ledger: &mut Ledger,
+) -> io::Result<()> {
+    let mut buffer = [0; 2000];
+    loop {
+        let received = sys::receive(wait(socket)?, &mut buffer, 0)?;
+        if received == 0 {
+            return Ok(());
+        }
+        ledger.received(Protocol::Udp, None, received);
+    }
+}
+
+fn peek(socket: &UdpSocket, _sender: SocketAddr, ledger: &mut Ledger) -> io::Result<()> {
+    let mut buffer = [0; 2000];
+    loop {
+        sys::receive_from(wait(socket)?, &mut buffer, libc::MSG_PEEK)?;
+        let (received, remote) = sys::receive_from(socket, &mut buffer, 0)?;
+        if received == 0 {
+            return Ok(());
+        }
+        ledger.received(Protocol::Udp, Some(remote), received);
+    }
+}
+
+/// Payload that an ICMP error quotes as a whole.
+const RETURNED: usize = 400;
+
+/// Datagrams to a closed port come back in the error queue; reading them there receives nothing.
+fn read_error_queue(name: &str, place: &Place) -> io::Result<()> {
+    let (closed, address) = place.bind(Family::V4)?;
+    drop(closed);
+    let socket = client_socket(Family::V4)?;
+    process::fork(&format!("c-{name}"), |ledger| {
+        sys::set_option(&socket, libc::IPPROTO_IP, libc::IP_RECVERR, 1)?;
+        socket.connect(address)?;
+        let mut read = 0;
+        for _ in 0..5 {
+            let sent = sys::send(&socket, &[b'x'; RETURNED], 0)?;
+            ledger.sent(Protocol::Udp, Some(address), sent);
+            let pending = sys::receive(wait(&socket)?, &mut [0; 2000], 0);
+            assert!(pending.is_err(), "nobody is there to answer");
+            read += sys::receive_message(&socket, &mut [0; 2000], libc::MSG_ERRQUEUE)?;
+        }
+        assert_eq!(
+            read,
+            5 * RETURNED,
+            "the error queue gave the datagrams back"
+        );
+        Ok(())
+    })?
+    .wait()
+}
+
+/// Two processes send on one socket, two receive on the other.
+fn shared_by_two_processes(_name: &'static str, place: &Place) -> io::Result<()> {
+    let (receiver, address) = place.bind(Family::V4)?;
+    let sender = client_socket(Family::V4)?;
+    let receivers = ["s-udp-shared", "s-udp-shared2"]
+        .map(|name| process::fork(name, |ledger| receive_all(&receiver, ledger, 2000)));
+    for name in ["c-udp-shared", "c-udp-shared2"] {
+        // One after the other: each ends one receiver with its last, empty datagram.
+        process::fork(name, |ledger| send_all(&sender, address, ledger))?.wait()?;
+    }
+    for receiver in receivers {
+        receiver?.wait()?;
+    }
+    Ok(())
+}
+
+/// The socket, with an end to waiting, so that a lost datagram is a failure and not a hang.
+fn wait(socket: &UdpSocket) -> io::Result<&UdpSocket> {
+    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    Ok(socket)
+}

@@ -1,0 +1,10 @@
+//! What must hold on a real kernel. Run by `cargo xtask test`, as root.
+
+mod bad_input;
+mod churn;
+mod exact;
+mod filters;
+mod hostile_names;
+mod shutdown;
+mod storm;
+mod tools;

@@ -1,0 +1,25 @@
+//! Chores that take their time and are no part of `cargo xtask test`.
+
+use anyhow::Result;
+
+use crate::shell::{cargo, run};
+
+const PACKAGE: [&str; 2] = ["--package", "nettally-integration-tests"];
+
+/// `cargo xtask bench`
+pub(crate) fn bench(options: &[String]) -> Result<()> {
+    run(cargo("run")
+        .args(["--release", "--quiet"])
+        .args(PACKAGE)
+        .args(["--features", "bench", "--bin", "bench", "--"])
+        .args(options))
+}
+
+/// `cargo xtask soak`
+pub(crate) fn soak(seconds: u64) -> Result<()> {
+    run(cargo("test")
+        .args(PACKAGE)
+        .args(["--features", "real-kernel", "--test", "real_kernel"])
+        .args(["--", "--nocapture", "churn"])
+        .env("NETTALLY_CHURN_SECONDS", seconds.to_string()))
+}

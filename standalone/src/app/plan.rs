@@ -1,0 +1,147 @@
+//! What is to be wired, without having touched anything.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use nettally_source::{ComponentKey, Sink, SinkConfig as _, SinkContext, SourceConfig};
+
+use crate::config::{Config, SinkEntry, SinkKind};
+use crate::statsd::Statsd;
+use crate::topology::{Delivery, WhenFull};
+
+/// What is to be wired.
+#[derive(Debug)]
+pub struct Plan {
+    /// What is measured.
+    pub sources: Vec<SourcePlan>,
+    /// Where it goes.
+    pub sinks: Vec<SinkPlan>,
+    /// Where the API listens, if it does.
+    pub api: Option<SocketAddr>,
+    /// Made if a database is to be in it.
+    pub data_dir: PathBuf,
+    /// The files of all `sqlite` sinks; the API reads the first.
+    pub databases: Vec<PathBuf>,
+}
+
+/// A source to be.
+#[derive(Debug)]
+pub struct SourcePlan {
+    /// Its name.
+    pub name: String,
+    /// Its options.
+    pub config: Box<dyn SourceConfig>,
+}
+
+/// A sink to be, and the queue before it.
+#[derive(Debug)]
+pub struct SinkPlan {
+    /// Its name.
+    pub name: String,
+    /// The sources it takes from.
+    pub inputs: Vec<String>,
+    /// What happens when its queue is full.
+    pub when_full: WhenFull,
+    /// Windows that its queue holds.
+    pub buffer_windows: NonZeroUsize,
+    /// How it is built.
+    pub kind: Box<dyn BuildSink>,
+}
+
+/// A sink that can be built.
+#[async_trait]
+pub trait BuildSink: fmt::Debug + Send + Sync {
+    /// The word that `type` has in the configuration.
+    fn type_name(&self) -> &'static str;
+
+    /// Acquires what the sink needs.
+    async fn build(&self, key: ComponentKey) -> nettally_source::Result<BuiltSink>;
+}
+
+/// A sink that can be run.
+pub struct BuiltSink {
+    /// The sink.
+    pub sink: Sink,
+    /// What it says of its delivery, if it does.
+    pub delivery: Option<Arc<dyn Delivery>>,
+}
+
+#[async_trait]
+impl BuildSink for SinkKind {
+    fn type_name(&self) -> &'static str {
+        Self::type_name(self)
+    }
+
+    async fn build(&self, key: ComponentKey) -> nettally_source::Result<BuiltSink> {
+        match self {
+            Self::Sqlite(config) => {
+                let (sink, stats) = config.open(&key)?;
+                Ok(BuiltSink {
+                    sink: Box::new(sink),
+                    delivery: Some(stats),
+                })
+            }
+            Self::Statsd(config) => {
+                let statsd = Statsd {
+                    config: config.clone(),
+                    delivered: Arc::default(),
+                };
+                let (sink, _healthcheck) = statsd.build(SinkContext { key }).await?;
+                Ok(BuiltSink {
+                    sink,
+                    delivery: Some(statsd.delivered),
+                })
+            }
+        }
+    }
+}
+
+impl From<Config> for Plan {
+    fn from(config: Config) -> Self {
+        let databases = config
+            .databases()
+            .map(|(_, path)| path.to_owned())
+            .collect();
+        let Config {
+            origin: _,
+            data_dir,
+            api,
+            sources,
+            sinks,
+        } = config;
+        Self {
+            sources: sources
+                .into_iter()
+                .map(|(name, config)| SourcePlan {
+                    name,
+                    config: Box::new(config),
+                })
+                .collect(),
+            sinks: sinks
+                .into_iter()
+                .map(|(name, entry)| {
+                    let SinkEntry {
+                        inputs,
+                        when_full,
+                        buffer_windows,
+                        kind,
+                    } = entry;
+                    SinkPlan {
+                        name,
+                        inputs,
+                        when_full,
+                        buffer_windows,
+                        kind: Box::new(kind),
+                    }
+                })
+                .collect(),
+            api: api.enabled.then_some(api.address),
+            data_dir,
+            databases,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::FutureExt as _;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use jiff::Timestamp;
+use nettally_source::{
+    ComponentKey, Event, Problem, Protocol, Source, SourceConfig, SourceContext, StreamSink,
+};
+use nettally_sqlite_sink::{Field, Order, Reader, SqliteConfig, TimeRange, UsageQuery};
+
+use super::*;
+use crate::config::{Config, SinkKind};
+use crate::topology::WhenFull;
+use crate::topology::testing::{batch, row, second};
+
+/// Sends one window at once, and a last one when it is told to end.
+#[derive(Debug, Default)]
+struct TwoWindows {
+    built: Arc<AtomicBool>,
+    /// Ends by itself after the first window.
+    impatient: bool,
+}
+
+#[async_trait]
+impl SourceConfig for TwoWindows {
+    fn validate(&self) -> Result<(), Vec<Problem>> {
+        Ok(())
+    }
+
+    async fn build(&self, mut cx: SourceContext) -> nettally_source::Result<Source> {
+        let Self { built, impatient } = self;
+        built.store(true, Ordering::SeqCst);
+        let impatient = *impatient;
+        Ok(async move {
+            let window = |number| {
+                let usage = [row("curl", Protocol::Tcp, 1).moved(10, 1)];
+                vec![Event::Usage(Arc::new(batch(number, usage)))]
+            };
+            cx.out.send_batch(window(0)).await.map_err(drop)?;
+            if !impatient {
+                cx.shutdown.await;
+            }
+            cx.out.send_batch(window(1)).await.map_err(drop)
+        }
+        .boxed())
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Misbehaving {
+    Panics,
+    NeverEnds,
+}
+
+#[async_trait]
+impl BuildSink for Misbehaving {
+    fn type_name(&self) -> &'static str {
+        "misbehaving"
+    }
+
+    async fn build(&self, _key: ComponentKey) -> nettally_source::Result<BuiltSink> {
+        Ok(BuiltSink {
+            sink: Box::new(*self),
+            delivery: None,
+        })
+    }
+}
+
+#[async_trait]
+impl StreamSink for Misbehaving {
+    async fn run(self: Box<Self>, mut input: BoxStream<'_, Event>) -> Result<(), ()> {
+        input.next().await;
+        match *self {
+            Self::Panics => panic!("this sink has a bug"),
+            Self::NeverEnds => std::future::pending().await,
+        }
+    }
+}
+
+fn sink(name: &str, kind: impl BuildSink + 'static) -> SinkPlan {
+    SinkPlan {
+        name: name.to_owned(),
+        inputs: vec!["network".to_owned()],
+        when_full: WhenFull::Block,
+        buffer_windows: Config::DEFAULT_BUFFER_WINDOWS,
+        kind: Box::new(kind),
+    }
+}
+
+fn history(path: &Path) -> SinkPlan {
+    let config = SqliteConfig {
+        path: Some(path.to_owned()),
+        ..SqliteConfig::default()
+    };
+    sink("history", SinkKind::Sqlite(config))
+}
+
+fn plan(source: TwoWindows, sinks: Vec<SinkPlan>, folder: &Path) -> Plan {
+    Plan {
+        sources: vec![SourcePlan {
+            name: "network".to_owned(),
+            config: Box::new(source),
+        }],
+        sinks,
+        api: None,
+        data_dir: folder.to_owned(),
+        databases: vec![folder.join("n.db")],
+    }
+}
+
+fn stored(path: &Path) -> (u64, u64) {
+    let answer = Reader::open(path)
+        .unwrap()
+        .usage(&UsageQuery {
+            range: TimeRange {
+                since: second(-10),
+                until: second(10),
+            },
+            group_by: vec![Field::Process],
+            filter: None,
+            order: Order::default(),
+            limit: None,
+            offset: 0,
+        })
+        .unwrap();
+    (answer.total.sent_bytes, answer.total.received_bytes)
+}
+
+async fn refused(plan: Plan) -> String {
+    let error = start(plan, Timestamp::UNIX_EPOCH).await.err().unwrap();
+    format!("{error:#}")
+}
+
+#[tokio::test]
+async fn the_last_window_is_stored_before_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/n.db");
+    let mut plan = plan(
+        TwoWindows::default(),
+        vec![history(&path)],
+        &folder.path().join("new"),
+    );
+    plan.databases = vec![path.clone()];
+    plan.api = Some("127.0.0.1:0".parse().unwrap());
+    let running = start(plan, Timestamp::UNIX_EPOCH).await.unwrap();
+    assert!(running.page.is_some_and(|page| page.port() != 0));
+    running.join(async {}).await.unwrap();
+    assert_eq!(stored(&path), (20, 2));
+}
+
+#[tokio::test]
+async fn a_source_that_ends_by_itself_ends_the_program_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("n.db");
+    let source = TwoWindows {
+        impatient: true,
+        ..TwoWindows::default()
+    };
+    let running = start(plan(source, vec![history(&path)], folder.path()), second(0))
+        .await
+        .unwrap();
+    let error = running.join(std::future::pending()).await.unwrap_err();
+    assert!(
+        error.to_string().contains("the source `network`"),
+        "{error}"
+    );
+    assert_eq!(stored(&path), (20, 2));
+}
+
+#[tokio::test]
+async fn a_sink_with_a_bug_ends_the_program_and_the_others_store_what_they_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("n.db");
+    let sinks = vec![sink("bad", Misbehaving::Panics), history(&path)];
+    let running = start(plan(TwoWindows::default(), sinks, folder.path()), second(0))
+        .await
+        .unwrap();
+    let error = running.join(std::future::pending()).await.unwrap_err();
+    assert!(error.to_string().contains("the sink `bad`"), "{error}");
+    assert_eq!(stored(&path), (20, 2));
+}
+
+#[tokio::test]
+async fn who_misses_the_deadline_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("n.db");
+    let sinks = vec![sink("slow", Misbehaving::NeverEnds), history(&path)];
+    let running = start(plan(TwoWindows::default(), sinks, folder.path()), second(0))
+        .await
+        .unwrap();
+    let error = running
+        .join_within(async {}, Duration::from_secs(1))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the sink `slow` did not end within 1 seconds; what it held may be lost"
+    );
+    assert_eq!(stored(&path), (20, 2));
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_refused_before_the_kernel_is_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let source = TwoWindows::default();
+    let built = Arc::clone(&source.built);
+    let mut plan = plan(
+        source,
+        vec![history(&folder.path().join("n.db"))],
+        folder.path(),
+    );
+    plan.api = Some(taken.local_addr().unwrap());
+    let error = refused(plan).await;
+    assert!(
+        error.starts_with("cannot serve the page at 127.0.0.1:"),
+        "{error}"
+    );
+    assert!(error.contains("is another nettally running?"), "{error}");
+    assert!(!built.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_made_is_refused_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("n.db");
+    std::fs::create_dir(&path).unwrap();
+    let error = refused(plan(
+        TwoWindows::default(),
+        vec![history(&path)],
+        folder.path(),
+    ))
+    .await;
+    assert!(error.contains("the sink `history`"), "{error}");
+    assert!(error.contains(path.to_str().unwrap()), "{error}");
+
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let below = file.join("data");
+    let mut plan = plan(TwoWindows::default(), Vec::new(), &below);
+    plan.databases = vec![below.join("n.db")];
+    let error = refused(plan).await;
+    assert!(error.contains("cannot make the data directory"), "{error}");
+    assert!(error.contains("--data-dir"), "{error}");
+}

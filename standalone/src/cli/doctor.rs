@@ -1,0 +1,250 @@
+//! `nettally doctor`.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use nettally_source::kernel::{Fact, FactState};
+use nettally_source::{Degradation, KernelReport, examine};
+use serde::Serialize;
+
+use super::{ConfigFile, output};
+use crate::config::{Config, Overrides};
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found.
+#[derive(Debug, Serialize)]
+struct Findings {
+    /// Whether `run` can measure here.
+    usable: bool,
+    config: String,
+    #[serde(flatten)]
+    kernel: KernelReport,
+    /// Of the machine, not of the kernel.
+    surroundings: Vec<Fact>,
+}
+
+/// Prints what this kernel and machine allow. Succeeds if something can be measured.
+pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let Options { json } = options;
+    let config = file.load(&Overrides::default())?;
+    let source = config.sources.values().next().cloned().unwrap_or_default();
+    let kernel = examine(&source);
+    let findings = Findings {
+        usable: kernel.backend.is_some(),
+        surroundings: surroundings(&config),
+        config: config.origin,
+        kernel,
+    };
+    if json {
+        output::print_json(&findings)?;
+    } else {
+        io::stdout().lock().write_all(text(&findings).as_bytes())?;
+    }
+    Ok(if findings.usable {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn surroundings(config: &Config) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = config
+        .databases()
+        .map(|(_, path)| {
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            fact(
+                format!("database folder {}", folder.display()),
+                folder_state(folder),
+            )
+        })
+        .collect();
+    if config.api.enabled {
+        let address = config.api.address;
+        facts.push(fact(
+            format!("page address {address}"),
+            address_state(address),
+        ));
+    }
+    facts
+}
+
+fn fact(name: String, (state, detail): (FactState, String)) -> Fact {
+    Fact {
+        name,
+        state,
+        detail,
+    }
+}
+
+/// Whether files can be made in `folder`, or it can be made itself.
+fn folder_state(folder: &Path) -> (FactState, String) {
+    let existing = folder.ancestors().find(|ancestor| ancestor.is_dir());
+    let Some(existing) = existing else {
+        return (FactState::No, "it does not exist".to_owned());
+    };
+    let made = if existing == folder {
+        ""
+    } else {
+        "it will be made"
+    };
+    match tempfile::tempfile_in(existing) {
+        Ok(_deleted_when_closed) => (FactState::Yes, made.to_owned()),
+        Err(error) => (
+            FactState::No,
+            format!("{error}; `run` needs to write there, usually as root"),
+        ),
+    }
+}
+
+/// Whether the page can listen, or does already.
+fn address_state(address: SocketAddr) -> (FactState, String) {
+    match TcpListener::bind(address) {
+        Ok(_closed_again) => (FactState::Yes, String::new()),
+        Err(error) => (
+            FactState::No,
+            format!("{error}; if that is nettally itself, all is well"),
+        ),
+    }
+}
+
+fn text(findings: &Findings) -> String {
+    let Findings {
+        usable: _,
+        config,
+        kernel:
+            KernelReport {
+                kernel,
+                facts,
+                backend,
+                hooks,
+                degradations,
+                blockers,
+            },
+        surroundings,
+    } = findings;
+    let mut text = format!("kernel   {kernel}\nconfig   {config}\n\n");
+    let width = facts
+        .iter()
+        .chain(surroundings)
+        .map(|fact| fact.name.chars().count())
+        .max()
+        .unwrap_or_default();
+    for Fact {
+        name,
+        state,
+        detail,
+    } in facts.iter().chain(surroundings)
+    {
+        let state = match state {
+            FactState::Yes => "yes",
+            FactState::No => "no",
+            FactState::Unknown => "unknown",
+        };
+        let line = format!("{name:width$}  {state:7}  {detail}");
+        add(&mut text, line.trim_end());
+    }
+    add(&mut text, "");
+    match backend {
+        Some(backend) => {
+            add(&mut text, &format!("backend  {backend}"));
+            add(&mut text, &format!("hooks    {}", hooks.join(", ")));
+        }
+        None => add(&mut text, "backend  none: nothing can be measured here"),
+    }
+    section(&mut text, "In the way", blockers);
+    section(&mut text, "Not seen", degradations);
+    text
+}
+
+fn section(text: &mut String, title: &str, entries: &[Degradation]) {
+    if entries.is_empty() {
+        return;
+    }
+    add(text, &format!("\n{title}:"));
+    for Degradation {
+        code,
+        summary,
+        remedy,
+    } in entries
+    {
+        add(text, &format!("  {summary} ({code})"));
+        if !remedy.is_empty() {
+            add(text, &format!("    what helps: {remedy}"));
+        }
+    }
+}
+
+fn add(text: &mut String, line: &str) {
+    writeln!(text, "{line}").expect("a String takes everything");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fact(name: &str, state: FactState, detail: &str) -> Fact {
+        super::fact(name.to_owned(), (state, detail.to_owned()))
+    }
+
+    #[test]
+    fn facts_backend_and_remedies_are_shown() {
+        let missing = Degradation {
+            code: "x".to_owned(),
+            summary: "splice is not seen".to_owned(),
+            remedy: "kernel 6.9".to_owned(),
+        };
+        let findings = Findings {
+            usable: true,
+            config: "built-in defaults".to_owned(),
+            kernel: KernelReport {
+                kernel: "6.18".to_owned(),
+                facts: vec![fact("BTF", FactState::Yes, "")],
+                backend: Some("tracepoint".to_owned()),
+                hooks: vec!["a".to_owned(), "b".to_owned()],
+                degradations: vec![missing],
+                blockers: Vec::new(),
+            },
+            surroundings: vec![fact("page address", FactState::No, "in use")],
+        };
+        let expected = "\
+kernel   6.18
+config   built-in defaults
+
+BTF           yes
+page address  no       in use
+
+backend  tracepoint
+hooks    a, b
+
+Not seen:
+  splice is not seen (x)
+    what helps: kernel 6.9
+";
+        assert_eq!(text(&findings), expected);
+    }
+
+    #[test]
+    fn an_address_in_use_and_a_folder_to_be_made_are_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (state, detail) = address_state(listener.local_addr().unwrap());
+        assert_eq!(state, FactState::No);
+        assert!(detail.contains("in use"), "{detail}");
+
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder_state(&folder.path().join("a/b"));
+        assert_eq!(below, (FactState::Yes, "it will be made".to_owned()));
+        assert_eq!(folder_state(folder.path()).0, FactState::Yes);
+        assert_eq!(folder_state(Path::new("/proc")).0, FactState::No);
+    }
+}

@@ -1,0 +1,53 @@
+//! An answer as CSV.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use nettally_sqlite_sink::{ByteTotals, Field, UsageAnswer, UsageRow};
+use serde_json::Value;
+
+use crate::text::printable;
+
+/// Writes a heading and one record for each row, quoted by RFC 4180.
+pub(super) fn write(answer: &UsageAnswer, out: impl Write) -> anyhow::Result<()> {
+    let UsageAnswer { group_by, rows, .. } = answer;
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(out);
+    let heading = group_by.iter().copied().map(Field::name);
+    writer.write_record(heading.chain(["sent_bytes", "received_bytes"]))?;
+    for UsageRow {
+        fields,
+        bytes: ByteTotals {
+            sent_bytes,
+            received_bytes,
+        },
+    } in rows
+    {
+        for (_field, value) in fields {
+            writer.write_field(cell(value).as_bytes())?;
+        }
+        writer.write_record([sent_bytes.to_string(), received_bytes.to_string()])?;
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+fn cell(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Null => Cow::Borrowed(""),
+        Value::String(text) => inert(printable(text)),
+        number @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Cow::Owned(number.to_string())
+        }
+    }
+}
+
+/// Text that no spreadsheet takes for a formula: any process may call itself `=HYPERLINK(...)`.
+fn inert(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@']) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        text
+    }
+}

@@ -1,0 +1,62 @@
+//! `nettally top`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use super::{ConfigFile, rights};
+use crate::config::{Config, Overrides};
+use crate::tui::{self, TopOptions};
+
+/// Options of `top`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Print one window as text and end.
+    #[arg(long)]
+    once: bool,
+
+    /// Print JSON, one line for each window.
+    #[arg(long)]
+    json: bool,
+
+    /// Seconds between two updates, 0.1 to 3600 [default: as configured, 1].
+    #[arg(long, value_name = "SECONDS")]
+    interval: Option<f64>,
+}
+
+/// Shows the present until the user ends it.
+pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let Options {
+        once,
+        json,
+        interval,
+    } = options;
+    let Config { sources, .. } = file.load(&Overrides::default())?;
+    let (_name, mut source) = sources
+        .into_iter()
+        .next()
+        .context("the configuration has no source to show")?;
+    if let Some(seconds) = interval {
+        if !(0.1..=3600.0).contains(&seconds) {
+            bail!("--interval is {seconds}; allowed: 0.1 to 3600 seconds");
+        }
+        source.scrape_interval_secs = seconds;
+    }
+    rights::require()?;
+    let interval = Duration::from_secs_f64(source.scrape_interval_secs);
+    let options = TopOptions {
+        source,
+        once,
+        json,
+        interval,
+    };
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start threads")?
+        .block_on(tui::run(options))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,112 @@
+//! What a configuration says, typed.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use nettally_source::ProcessNetworkConfig;
+use nettally_sqlite_sink::SqliteConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::statsd::StatsdConfig;
+use crate::topology::WhenFull;
+
+/// Everything a user can set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where it comes from: a path, or words.
+    pub origin: String,
+    /// Where the program keeps its files. Default `/var/lib/nettally`.
+    pub data_dir: PathBuf,
+    /// The HTTP API and the web page.
+    pub api: ApiConfig,
+    /// What is measured, by name. Default: one, `network`.
+    pub sources: BTreeMap<String, ProcessNetworkConfig>,
+    /// Where it goes, by name. Default: one, `history`, of type `sqlite`.
+    pub sinks: BTreeMap<String, SinkEntry>,
+}
+
+/// The HTTP API and the web page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApiConfig {
+    /// Whether there is one. Default true.
+    pub enabled: bool,
+    /// Where it listens. Default `127.0.0.1:9797`, which other machines cannot reach.
+    pub address: SocketAddr,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            address: SocketAddr::from(([127, 0, 0, 1], 9797)),
+        }
+    }
+}
+
+/// A sink and the queue before it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SinkEntry {
+    /// The sources it takes from. Default: all.
+    pub inputs: Vec<String>,
+    /// What happens when its queue is full. Default `block` for `sqlite`, else `drop_newest`.
+    pub when_full: WhenFull,
+    /// Windows that its queue holds. Default 60.
+    pub buffer_windows: NonZeroUsize,
+    /// What it is.
+    pub kind: SinkKind,
+}
+
+/// The types of sinks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SinkKind {
+    /// History in a database file.
+    Sqlite(SqliteConfig),
+    /// Counters by UDP.
+    Statsd(StatsdConfig),
+}
+
+impl SinkKind {
+    /// The words that `type` takes.
+    pub const TYPES: [&'static str; 2] = ["sqlite", "statsd"];
+
+    /// The word that `type` has.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Statsd(_) => "statsd",
+        }
+    }
+
+    /// The policy of its queue unless the user sets one.
+    #[must_use]
+    pub const fn default_when_full(&self) -> WhenFull {
+        match self {
+            Self::Sqlite(_) => WhenFull::Block,
+            Self::Statsd(_) => WhenFull::DropNewest,
+        }
+    }
+}
+
+impl Config {
+    /// Used when nothing is said of `data_dir`.
+    pub const DEFAULT_DATA_DIR: &str = "/var/lib/nettally";
+
+    /// Windows in a queue when nothing is said: a minute of them at one a second.
+    pub const DEFAULT_BUFFER_WINDOWS: NonZeroUsize = NonZeroUsize::new(60).expect("60 is not 0");
+
+    /// The database files, with the name of the sink that writes each.
+    pub fn databases(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.sinks
+            .iter()
+            .filter_map(|(name, entry)| match &entry.kind {
+                SinkKind::Sqlite(SqliteConfig {
+                    path: Some(path), ..
+                }) => Some((name.as_str(), path.as_path())),
+                SinkKind::Sqlite(_) | SinkKind::Statsd(_) => None,
+            })
+    }
+}

@@ -1,0 +1,180 @@
+use std::collections::BTreeMap;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream;
+use nettally_source::{Event, LossReason, Protocol, Sink, SinkConfig, SinkContext, UsageBatch};
+use proptest::prelude::*;
+
+use super::encode::Encoder;
+use super::*;
+use crate::topology::Delivery as _;
+use crate::topology::testing::{batch, row};
+
+fn server() -> (UdpSocket, String) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_millis(300)))
+        .unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    (socket, address)
+}
+
+async fn build(address: &str, datagram_bytes: usize) -> (Sink, Arc<Delivered>) {
+    let statsd = Statsd {
+        config: StatsdConfig {
+            address: address.to_owned(),
+            datagram_bytes,
+            ..StatsdConfig::default()
+        },
+        delivered: Arc::default(),
+    };
+    let context = SinkContext {
+        key: "statsd".into(),
+    };
+    let (sink, _healthcheck) = statsd.build(context).await.unwrap();
+    (sink, statsd.delivered)
+}
+
+async fn run(sink: Sink, batches: Vec<UsageBatch>) {
+    let events = batches
+        .into_iter()
+        .map(|batch| Event::Usage(Arc::new(batch)));
+    sink.run(stream::iter(events).boxed()).await.unwrap();
+}
+
+/// Sums of the counters in `text`.
+fn counters<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for line in lines {
+        let (name, rest) = line.split_once(':').unwrap();
+        let value = rest.strip_suffix("|c").unwrap();
+        *sums.entry(name.to_owned()).or_default() += value.parse::<u64>().unwrap();
+    }
+    sums
+}
+
+#[tokio::test]
+async fn counters_in_the_datagrams_are_exact() {
+    let (server, address) = server();
+    let (sink, delivered) = build(&address, 1432).await;
+    let windows = vec![
+        batch(
+            0,
+            [
+                row("curl", Protocol::Tcp, 1).moved(1_234_567_890_123, 1),
+                row("curl", Protocol::Tcp, 2).moved(7, 0),
+                row("curl", Protocol::Udp, 3).moved(50, 60),
+                row("a.b|c", Protocol::Tcp, 4).moved(0, 9),
+            ],
+        ),
+        batch(1, [row("curl", Protocol::Tcp, 1).moved(3, 4)]),
+    ];
+    run(sink, windows).await;
+
+    let mut text = String::new();
+    let mut buffer = [0; 2000];
+    while let Ok(length) = server.recv(&mut buffer) {
+        text.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+        text.push('\n');
+    }
+    let expected = [
+        ("nettally.process.a_b_c.tcp.received_bytes", 9),
+        ("nettally.process.curl.tcp.received_bytes", 5),
+        ("nettally.process.curl.tcp.sent_bytes", 1_234_567_890_133),
+        ("nettally.process.curl.udp.received_bytes", 60),
+        ("nettally.process.curl.udp.sent_bytes", 50),
+    ]
+    .map(|(name, value)| (name.to_owned(), value));
+    assert_eq!(counters(text.lines()), expected.into());
+    assert_eq!(delivered.figures()["datagrams"], 2);
+    assert!(delivered.losses().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_does_not_end_the_sink_and_every_byte_is_counted() {
+    let (server, address) = server();
+    drop(server);
+    let (sink, delivered) = build(&address, 1432).await;
+    let windows = (0..5)
+        .map(|second| batch(second, [row("curl", Protocol::Tcp, 1).moved(100, 10)]))
+        .collect();
+    run(sink, windows).await;
+    let failed = delivered.losses().get(LossReason::SinkFailed);
+    // The refusal of the last datagram is not asked for any more.
+    assert_eq!((failed.sent_bytes, failed.received_bytes), (400, 40));
+    assert_eq!(delivered.figures()["failed_datagrams"], 4);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_found_is_named() {
+    let config = StatsdConfig {
+        address: "no.such.host.invalid:8125".to_owned(),
+        ..StatsdConfig::default()
+    };
+    let error = config
+        .build(SinkContext { key: "s".into() })
+        .await
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("no.such.host.invalid:8125"));
+}
+
+#[test]
+fn a_line_longer_than_a_datagram_is_sent_alone() {
+    let encoder = Encoder::new("p", 20).unwrap();
+    let window = batch(0, [row("x", Protocol::Tcp, 1).moved(1, 2)]);
+    let payloads: Vec<_> = encoder
+        .encode(&window)
+        .into_iter()
+        .map(|datagram| String::from_utf8(datagram.payload).unwrap())
+        .collect();
+    assert_eq!(
+        payloads,
+        [
+            "p.process.x.tcp.sent_bytes:1|c",
+            "p.process.x.tcp.received_bytes:2|c"
+        ]
+    );
+}
+
+#[test]
+fn a_window_without_usage_has_no_datagram() {
+    let encoder = Encoder::new("p", 1432).unwrap();
+    assert!(encoder.encode(&batch(0, [])).is_empty());
+}
+
+proptest! {
+    #[test]
+    fn no_byte_is_lost_or_invented_and_datagrams_keep_their_limit(
+        rows in prop::collection::vec(("[a-c .]{0,3}", any::<bool>(), 0..u64::from(u32::MAX), 0..u64::from(u32::MAX)), 0..60),
+        limit in 128_usize..600,
+    ) {
+        let encoder = Encoder::new("nettally", limit).unwrap();
+        let usage = rows
+            .iter()
+            .zip(1..)
+            .map(|((name, tcp, sent, received), port)| {
+                let protocol = if *tcp { Protocol::Tcp } else { Protocol::Udp };
+                row(name, protocol, port).moved(*sent, *received)
+            });
+        let window = batch(0, usage);
+        let datagrams = encoder.encode(&window);
+
+        let text: Vec<String> = datagrams
+            .iter()
+            .map(|datagram| String::from_utf8(datagram.payload.clone()).unwrap())
+            .collect();
+        let sums = counters(text.iter().flat_map(|payload| payload.lines()));
+        let of = |end: &str| -> u64 {
+            sums.iter().filter(|(name, _)| name.ends_with(end)).map(|(_, sum)| sum).sum()
+        };
+        prop_assert_eq!(of(".sent_bytes"), rows.iter().map(|row| row.2).sum::<u64>());
+        prop_assert_eq!(of(".received_bytes"), rows.iter().map(|row| row.3).sum::<u64>());
+        prop_assert!(text.iter().all(|payload| payload.len() <= limit));
+        let content: u64 = datagrams.iter().map(|datagram| datagram.content.sent_bytes).sum();
+        prop_assert_eq!(content, of(".sent_bytes"));
+    }
+}

@@ -1,0 +1,88 @@
+//! The program as users start it: exit codes and what is said.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests are not known as tests to clippy"
+)]
+
+mod history;
+mod report;
+mod validate;
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// The built program, in an empty environment except for the time zone.
+fn nettally() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nettally"));
+    command.env_clear().env("TZ", "UTC").stdin(Stdio::null());
+    command
+}
+
+/// Runs it, and checks the exit code.
+#[track_caller]
+fn run(arguments: &[&str], expected_code: i32) -> Output {
+    let output = nettally().args(arguments).output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(expected_code),
+        "{arguments:?}\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+fn out(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn err(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn the_name_alone_says_what_to_do_next() {
+    let output = run(&[], 0);
+    assert!(out(&output).contains("sudo nettally run"));
+    assert_eq!(err(&output), "");
+}
+
+#[test]
+fn an_unknown_command_is_a_mistake_of_usage() {
+    let output = run(&["reprot"], 2);
+    assert!(err(&output).contains("report"), "{}", err(&output));
+}
+
+#[test]
+fn an_unknown_log_level_is_named() {
+    let output = run(&["validate", "--log-level", "a=b=c"], 1);
+    let error = err(&output);
+    assert!(error.starts_with("nettally: cannot use the log level \"a=b=c\"; allowed: "));
+}
+
+#[test]
+fn a_configuration_with_problems_stops_every_command_before_anything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.yaml");
+    std::fs::write(&file, "colour: red\n").unwrap();
+    for command in ["run", "top", "report", "doctor", "validate"] {
+        let output = run(&[command, "-c", text(&file)], 1);
+        let expected = "bad.yaml:1:1: colour: unknown section \"colour\"; allowed: ";
+        assert!(
+            err(&output).contains(expected),
+            "{command}: {}",
+            err(&output)
+        );
+        assert_eq!(out(&output), "");
+    }
+}
+
+#[test]
+fn an_interval_out_of_range_is_named() {
+    let output = run(&["top", "--interval", "0.01"], 1);
+    assert!(err(&output).contains("--interval is 0.01; allowed: 0.1 to 3600"));
+}

@@ -1,0 +1,207 @@
+//! `nettally report`.
+
+use std::io::Read as _;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use super::history::{self, EVIL};
+use super::{err, nettally, out, run, text};
+
+/// `report` of the known database, over all time.
+#[track_caller]
+fn report(arguments: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    history::store(folder.path());
+    let mut all = vec![
+        "report",
+        "--data-dir",
+        text(folder.path()),
+        "--since",
+        "2026-01-01",
+    ];
+    all.extend(arguments);
+    let output = run(&all, 0);
+    assert_eq!(err(&output), "");
+    out(&output).to_owned()
+}
+
+#[test]
+fn json_is_exact_to_the_byte_and_to_the_name() {
+    let json: Value = serde_json::from_str(&report(&["--json"])).unwrap();
+    assert_eq!(
+        json["rows"],
+        json!([
+            { "process": "curl", "sent_bytes": 1_500_006, "received_bytes": 26 },
+            { "process": EVIL, "sent_bytes": 1, "received_bytes": 2 },
+        ])
+    );
+    assert_eq!(
+        json["total"],
+        json!({ "sent_bytes": 1_500_007, "received_bytes": 28 })
+    );
+    assert_eq!(json["group_by"], json!(["process"]));
+    assert_eq!(json["flushed_until"], "2026-01-02T03:04:06Z");
+}
+
+#[test]
+fn nothing_a_terminal_obeys_is_printed() {
+    for format in [&[][..], &["--json"], &["--csv"]] {
+        let text = report(format);
+        let obeyed = |c: char| c.is_control() && c != '\n' && c != '\r';
+        assert!(!text.chars().any(obeyed), "{format:?}: {text:?}");
+        assert!(text.contains("31m"), "{format:?}: {text:?}");
+    }
+}
+
+#[test]
+fn the_table_has_units_a_total_and_the_range() {
+    let table = report(&["--group-by", "process,protocol", "--process", "curl"]);
+    let expected = "\
+process  protocol     sent  received    total
+curl     tcp       1.50 MB      20 B  1.50 MB
+curl     udp           5 B       6 B     11 B
+total              1.50 MB      26 B  1.50 MB
+";
+    assert!(table.starts_with(expected), "{table}");
+    assert!(
+        table.contains("stored until 2026-01-02 03:04:06 +00:00"),
+        "{table}"
+    );
+}
+
+#[test]
+fn csv_is_quoted_and_no_formula() {
+    let csv = report(&["--csv"]);
+    let expected = "process,sent_bytes,received_bytes\r\n\
+                    curl,1500006,26\r\n\
+                    \"'=\\u{1b}[31m\"\"a\"\",\\u{9b}2J\\n\",1,2\r\n";
+    assert_eq!(csv, expected);
+}
+
+#[test]
+fn conditions_are_joined() {
+    let arguments = [
+        "--json",
+        "--protocol",
+        "udp",
+        "--where",
+        "process~CUR and remote_port=80",
+    ];
+    let json: Value = serde_json::from_str(&report(&arguments)).unwrap();
+    assert_eq!(
+        json["total"],
+        json!({ "sent_bytes": 5, "received_bytes": 6 })
+    );
+}
+
+#[test]
+fn rows_are_ordered_and_limited_and_the_total_is_of_all() {
+    let arguments = [
+        "--csv",
+        "--group-by",
+        "protocol",
+        "--order-by",
+        "protocol:desc",
+        "--limit",
+        "1",
+    ];
+    assert_eq!(
+        report(&arguments),
+        "protocol,sent_bytes,received_bytes\r\nudp,5,6\r\n"
+    );
+    let table = report(&["--limit", "1", "--bytes"]);
+    assert!(table.contains("\ntotal    1500007 "), "{table}");
+    assert!(
+        table.contains("the first 1 rows; more with --limit"),
+        "{table}"
+    );
+}
+
+#[test]
+fn a_missing_history_says_how_to_begin_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["report", "--data-dir", text(folder.path())], 1);
+    let expected = format!(
+        "nettally: no database at {}/nettally.db; start `nettally run` first, or give another \
+         path\n",
+        folder.path().display()
+    );
+    assert_eq!(err(&output), expected);
+}
+
+#[test]
+fn a_configuration_without_history_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.yaml");
+    std::fs::write(&file, "sinks: {}\n").unwrap();
+    let output = run(&["report", "-c", text(&file)], 1);
+    assert!(
+        err(&output).contains("no sink of type sqlite"),
+        "{}",
+        err(&output)
+    );
+}
+
+#[test]
+fn wrong_options_name_what_is_allowed() {
+    let cases = [
+        (vec!["--since", "yesterdayish"], 1, "--since"),
+        (
+            vec!["--group-by", "colour"],
+            2,
+            "unknown field `colour`; allowed: process, pid",
+        ),
+        (
+            vec!["--protocol", "tpc"],
+            2,
+            "unknown protocol `tpc`; allowed: tcp, udp",
+        ),
+        (
+            vec!["--where", "process="],
+            2,
+            "cannot read the filter at character",
+        ),
+        (
+            vec!["--order-by", "size"],
+            2,
+            "allowed: total_bytes, sent_bytes, received_bytes",
+        ),
+        (vec!["--order-by", "pid"], 1, "add it to --group-by"),
+        (vec!["--json", "--csv"], 2, "cannot be used with"),
+    ];
+    for (arguments, code, expected) in cases {
+        let arguments: Vec<&str> = std::iter::once("report").chain(arguments).collect();
+        let output = run(&arguments, code);
+        assert!(
+            err(&output).contains(expected),
+            "{arguments:?}: {}",
+            err(&output)
+        );
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    history::store(folder.path());
+    // The pipe is closed before the program writes, as its reader is gone already.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut child = nettally()
+        .args(["report", "--csv", "--since", "2026-01-01"])
+        .args(["--data-dir", text(folder.path())])
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert_eq!(said, "");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
