@@ -1,1 +1,3 @@
 //! One bounded queue per sink.
+
+pub mod status;
