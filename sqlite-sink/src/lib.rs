@@ -2,17 +2,32 @@
 //!
 //! This crate owns the file's schema, the writer, and every question that can be asked of it,
 //! the filter language included. It never asks the kernel and never prints.
+//!
+//! Read in this order: [`config`] (what a user sets, and how the sink is opened), `store` (the
+//! file: folder, lock, mode) and `schema` (its migrations, under `migrations/`), `sink` (stream to
+//! thread), `writer` (hold, flush, retry), then [`query`] (questions, filters, times) and
+//! [`reader`] (answers).
 #![forbid(unsafe_code)]
 
+mod address;
 pub mod config;
 pub mod error;
+mod moment;
 pub mod query;
 pub mod reader;
+mod schema;
+mod sink;
+mod store;
+#[cfg(test)]
+mod testing;
+mod writer;
 
 pub use config::SqliteConfig;
 pub use error::StoreError;
 pub use query::{
-    ByteTotals, Field, Filter, Order, OrderBy, Series, SeriesAnswer, SeriesPoint, SeriesQuery,
-    TimeRange, UsageAnswer, UsageQuery, UsageRow,
+    ByteTotals, Field, Filter, FilterError, Order, OrderBy, RangeError, Series, SeriesAnswer,
+    SeriesPoint, SeriesQuery, TimeRange, UnknownField, UsageAnswer, UsageQuery, UsageRow,
 };
 pub use reader::{Reader, StoreStats};
+pub use sink::SqliteSink;
+pub use writer::{WriterCounters, WriterStats};

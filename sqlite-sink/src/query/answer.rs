@@ -15,6 +15,25 @@ pub struct ByteTotals {
     pub received_bytes: u64,
 }
 
+impl ByteTotals {
+    /// Adds another; a sum above 2^64 - 1 stays there.
+    pub(crate) fn add(
+        &mut self,
+        Self {
+            sent_bytes,
+            received_bytes,
+        }: Self,
+    ) {
+        self.sent_bytes = self.sent_bytes.saturating_add(sent_bytes);
+        self.received_bytes = self.received_bytes.saturating_add(received_bytes);
+    }
+
+    /// Sent and received together.
+    pub(crate) fn both(self) -> u128 {
+        u128::from(self.sent_bytes) + u128::from(self.received_bytes)
+    }
+}
+
 /// The answer to a [`UsageQuery`](super::UsageQuery).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct UsageAnswer {

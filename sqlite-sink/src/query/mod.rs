@@ -7,6 +7,7 @@ mod range;
 
 pub use answer::{ByteTotals, Series, SeriesAnswer, SeriesPoint, UsageAnswer, UsageRow};
 pub use field::{Field, UnknownField};
+pub(crate) use filter::{CONTAINS, Sql};
 pub use filter::{Filter, FilterError};
 pub use range::{RangeError, TimeRange};
 

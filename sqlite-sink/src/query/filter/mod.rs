@@ -1,0 +1,87 @@
+//! The filter language: `protocol=udp and remote_ip in 10.0.0.0/8 and process~fire`.
+//!
+//! A filter is tests joined by `and`, `or`, `not` and parentheses; `and` binds tighter than `or`.
+//! A test is a [`Field`], an operator and a value:
+//!
+//! | operator | meaning | fields |
+//! |---|---|---|
+//! | `=` `!=` | is, is not | all |
+//! | `~` `!~` | contains, without regard to case | `process`, `exe`, `user`, `remote_ip` |
+//! | `<` `<=` `>` `>=` | number | `pid`, `remote_port`, `local_port` |
+//! | `in (a, b)` `not in (a, b)` | is one of | all |
+//! | `in 10.0.0.0/8` | is inside a network | `remote_ip`, in lists too |
+//!
+//! A value is a bare word, or text in `'` or `"`, in which a backslash or doubling escapes a quote.
+//! The bare word `null` stands for unknown: `exe=null`, `user=null`, `remote_port=null`, and for
+//! `remote_ip` it is `unresolved`. Networks of IPv6 such as `::/0` hold no IPv4 address.
+//!
+//! `token` cuts text into words, `parse` joins what `test` makes of them, `sql` compiles that.
+
+mod condition;
+mod parse;
+mod sql;
+mod test;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use std::str::FromStr;
+
+use super::Field;
+use condition::Condition;
+pub(crate) use sql::{CONTAINS, Sql};
+
+/// A condition on usage rows, parsed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter(Condition);
+
+/// Why a text is not a filter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read the filter at character {position}: {message}")]
+pub struct FilterError {
+    /// Characters before the problem.
+    pub position: usize,
+    /// What is wrong and what is allowed.
+    pub message: String,
+}
+
+impl Filter {
+    /// True where all of `filters` are; everywhere if there are none.
+    #[must_use]
+    pub fn all(filters: Vec<Self>) -> Self {
+        Self(Condition::All(
+            filters
+                .into_iter()
+                .map(|Self(condition)| condition)
+                .collect(),
+        ))
+    }
+
+    /// True where `field` is `value`, as `field=value` would be with the value in quotes; but
+    /// `unresolved` is one for `remote_ip`.
+    ///
+    /// # Errors
+    /// The field cannot have that value.
+    pub fn equals(field: Field, value: &str) -> Result<Self, FilterError> {
+        test::is(field, &test::Value::Text(value.to_owned()))
+            .map(Self)
+            .map_err(|message| FilterError {
+                position: 0,
+                message,
+            })
+    }
+
+    /// The condition for a `WHERE` clause on `flow_usage f`.
+    pub(crate) fn compile(&self, sql: &mut Sql) {
+        sql.condition(&self.0);
+    }
+}
+
+impl FromStr for Filter {
+    type Err = FilterError;
+
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        parse::parse(text).map(Self)
+    }
+}

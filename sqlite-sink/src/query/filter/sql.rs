@@ -1,0 +1,136 @@
+//! Conditions to SQL. No value is ever part of the text: each is a parameter.
+
+use rusqlite::types::Value;
+
+use super::condition::{AddressTest, Condition, NumberField, NumberTest, TextField, TextTest};
+use crate::writer::{NO_PORT, UNRESOLVED};
+
+/// The SQL function that [`TextTest::Contains`] needs: whether its first argument contains the
+/// second, which is in lower case.
+pub(crate) const CONTAINS: &str = "contains_folded";
+
+/// SQL text under construction, with its parameters in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Sql {
+    pub(crate) text: String,
+    pub(crate) values: Vec<Value>,
+}
+
+impl Sql {
+    /// Appends constant text.
+    pub(crate) fn push(&mut self, text: &'static str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Appends a parameter.
+    pub(crate) fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.text.push('?');
+        self.values.push(value.into());
+        self
+    }
+
+    /// Appends a condition on `flow_usage f`. The columns of `f` are never null, so true and false
+    /// are all there is, and `NOT` means what people mean.
+    pub(super) fn condition(&mut self, condition: &Condition) {
+        match condition {
+            Condition::All(terms) => self.joined(terms, "1", " AND "),
+            Condition::Any(terms) => self.joined(terms, "0", " OR "),
+            Condition::Not(inner) => {
+                self.push("NOT ");
+                self.condition(inner);
+            }
+            Condition::Text(field, test) => self.text_test(*field, test),
+            Condition::Number(field, test) => self.number_test(*field, *test),
+            Condition::Protocol(protocol) => {
+                self.push("(f.protocol_id = (SELECT id FROM protocol WHERE name = ")
+                    .bind(protocol.name().to_owned())
+                    .push(") IS TRUE)");
+            }
+            Condition::Address(test) => self.address_test(test),
+        }
+    }
+
+    /// Joined in halves: SQLite bounds the depth of an expression, and a row of terms is as deep as
+    /// it is long.
+    fn joined(&mut self, terms: &[Condition], none: &'static str, join: &'static str) {
+        match terms {
+            [] => {
+                self.push(none);
+            }
+            [term] => self.condition(term),
+            _ => {
+                let (first, second) = terms.split_at(terms.len() / 2);
+                self.push("(");
+                self.joined(first, none, join);
+                self.push(join);
+                self.joined(second, none, join);
+                self.push(")");
+            }
+        }
+    }
+
+    /// The plus keeps SQLite from seeking each of many processes in each window; it walks instead.
+    fn text_test(&mut self, field: TextField, test: &TextTest) {
+        let (table, column) = match field {
+            TextField::Process => ("program d ON d.id = p.program_id", "d.name"),
+            TextField::Exe => ("program d ON d.id = p.program_id", "d.exe"),
+            TextField::User => (
+                "account d ON d.id = p.account_id",
+                "coalesce(d.name, CAST(d.uid AS TEXT))",
+            ),
+        };
+        self.push("(+f.process_id IN (SELECT p.id FROM process p JOIN ")
+            .push(table)
+            .push(" WHERE ");
+        match test {
+            TextTest::Unknown => self.push(column).push(" IS NULL"),
+            TextTest::Equals(text) => self.push(column).push(" = ").bind(text.clone()),
+            TextTest::Contains(text) => self.contains(column, text),
+        };
+        self.push("))");
+    }
+
+    fn number_test(&mut self, field: NumberField, test: NumberTest) {
+        let (first, last) = match test {
+            NumberTest::Unknown => (NO_PORT, NO_PORT),
+            NumberTest::Between(first, last) => (first, last),
+        };
+        let (before, after) = match field {
+            NumberField::Pid => ("(+f.process_id IN (SELECT id FROM process WHERE pid", "))"),
+            NumberField::RemotePort => ("(f.remote_port", ")"),
+            NumberField::LocalPort => ("(f.local_port", ")"),
+        };
+        self.push(before)
+            .push(" BETWEEN ")
+            .bind(first)
+            .push(" AND ")
+            .bind(last)
+            .push(after);
+    }
+
+    fn address_test(&mut self, test: &AddressTest) {
+        match test {
+            AddressTest::Unresolved => self.push("(f.remote_id = ").bind(UNRESOLVED).push(")"),
+            AddressTest::Inside(range) => self
+                .push("(+f.remote_id IN (SELECT id FROM remote WHERE address BETWEEN ")
+                .bind(range.first.to_vec())
+                .push(" AND ")
+                .bind(range.last.to_vec())
+                .push("))"),
+            AddressTest::Contains(text) => self
+                .push("(+f.remote_id IN (SELECT id FROM remote WHERE ")
+                .contains("text", text)
+                .push("))"),
+        };
+    }
+
+    fn contains(&mut self, column: &'static str, text: &str) -> &mut Self {
+        self.push(CONTAINS)
+            .push("(")
+            .push(column)
+            .push(", ")
+            .bind(text.to_owned())
+            .push(")")
+    }
+}

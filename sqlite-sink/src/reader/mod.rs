@@ -1,0 +1,162 @@
+//! Read-only access.
+//!
+//! [`open`] finds a way into the file, [`scan`] walks the facts once and sums them up by their
+//! numbers, [`label`] turns numbers into values, [`usage`] and [`series`] make answers of it.
+
+mod label;
+mod open;
+mod scan;
+mod series;
+mod usage;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction};
+use serde::Serialize;
+
+use crate::error::StoreError;
+use crate::moment::from_ms;
+use crate::query::{SeriesAnswer, SeriesQuery, UsageAnswer, UsageQuery};
+
+/// More groups than this are refused, so that a question cannot take the machine's memory.
+const MAX_GROUPS: usize = 1_000_000;
+
+/// A read-only connection to the history; the writer keeps writing beside it. Calls block.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+    path: PathBuf,
+    max_groups: usize,
+}
+
+/// The state of the file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StoreStats {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Bytes on disk, with its write-ahead log.
+    pub size_bytes: u64,
+    /// Stored usage rows.
+    pub rows: u64,
+    /// Start of the oldest window.
+    pub oldest: Option<Timestamp>,
+    /// End of the newest window.
+    pub flushed_until: Option<Timestamp>,
+}
+
+impl Reader {
+    /// Opens the file, which must exist. Cheap: about as much as a small question.
+    ///
+    /// # Errors
+    /// The file is missing, unreadable, of another version of the program, or no database of ours.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            connection: open::connect(path)?,
+            path: path.to_owned(),
+            max_groups: MAX_GROUPS,
+        })
+    }
+
+    /// Answers how much each group moved.
+    ///
+    /// # Errors
+    /// The database could not be read, the order is by a field that is not asked for, or the
+    /// answer would be too large.
+    pub fn usage(&self, query: &UsageQuery) -> Result<UsageAnswer, StoreError> {
+        usage::answer(&self.snapshot()?, query)
+    }
+
+    /// Answers how much was moved over time. Steps begin at multiples of their length since 1970,
+    /// so the first may begin before the range. A `step_secs` of 0 is taken as 1.
+    ///
+    /// # Errors
+    /// The database could not be read, or the answer would be too large.
+    pub fn series(&self, query: &SeriesQuery) -> Result<SeriesAnswer, StoreError> {
+        series::answer(&self.snapshot()?, query)
+    }
+
+    /// The state of the file; costs the same however large it is.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub fn stats(&self) -> Result<StoreStats, StoreError> {
+        let snapshot = self.snapshot()?;
+        let (rows, oldest): (i64, Option<i64>) = snapshot.ask(|file| {
+            file.query_row(
+                "SELECT usage_rows, (SELECT min(start_ms) FROM time_window) FROM progress",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+        })?;
+        Ok(StoreStats {
+            path: self.path.clone(),
+            size_bytes: size_bytes(&self.path),
+            rows: rows.unsigned_abs(),
+            oldest: oldest.map(from_ms),
+            flushed_until: snapshot.flushed_until()?,
+        })
+    }
+
+    /// All statements of one answer see the same moment of the file.
+    fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
+        let Self {
+            connection,
+            path,
+            max_groups,
+        } = self;
+        let transaction = connection
+            .unchecked_transaction()
+            .map_err(|source| StoreError::statement(path, READING, source))?;
+        Ok(Snapshot {
+            transaction,
+            path,
+            max_groups: *max_groups,
+        })
+    }
+}
+
+/// What a failed statement of a question was doing.
+const READING: &str = "reading the history";
+
+/// The file at one moment.
+#[derive(Debug)]
+struct Snapshot<'r> {
+    transaction: Transaction<'r>,
+    path: &'r Path,
+    max_groups: usize,
+}
+
+impl Snapshot<'_> {
+    /// Runs a statement; its error names the file.
+    fn ask<T>(
+        &self,
+        statement: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        statement(&self.transaction)
+            .map_err(|source| StoreError::statement(self.path, READING, source))
+    }
+
+    /// End of the last window that the writer has stored, even if nothing was moved in it.
+    fn flushed_until(&self) -> Result<Option<Timestamp>, StoreError> {
+        let milliseconds: Option<i64> = self.ask(|file| {
+            file.query_row("SELECT flushed_until_ms FROM progress", [], |row| {
+                row.get(0)
+            })
+        })?;
+        Ok(milliseconds.map(from_ms))
+    }
+}
+
+/// The file and its log; a part that does not exist, or no longer, has no bytes.
+fn size_bytes(path: &Path) -> u64 {
+    [path.to_owned(), open::log_of(path)]
+        .iter()
+        .filter_map(|part| fs::metadata(part).ok())
+        .map(|metadata| metadata.len())
+        .sum()
+}

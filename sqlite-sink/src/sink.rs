@@ -1,0 +1,94 @@
+//! The sink: hands batches from the stream to the thread that writes.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use nettally_source::pipeline::{Event, StreamSink, UsageBatch};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tracing::error;
+
+use crate::writer::Writer;
+
+/// Batches on their way to the thread. When it is full the stream waits: the thread is in a
+/// transaction, and the queue before the sink has its own policy.
+const QUEUE_CAPACITY: usize = 64;
+
+/// A built sink. Dropped before it runs, it leaves the file as it was opened.
+#[derive(Debug)]
+pub struct SqliteSink {
+    writer: Writer,
+    flush_interval: Duration,
+}
+
+enum Message {
+    Batch(Arc<UsageBatch>),
+    Flush,
+}
+
+impl SqliteSink {
+    pub(crate) fn new(writer: Writer, flush_interval: Duration) -> Self {
+        Self {
+            writer,
+            flush_interval,
+        }
+    }
+}
+
+#[async_trait]
+impl StreamSink for SqliteSink {
+    /// Ends after everything is stored and the file is closed. If the future is dropped, the
+    /// thread stores what it was given and ends by itself.
+    async fn run(self: Box<Self>, mut input: BoxStream<'_, Event>) -> Result<(), ()> {
+        let Self {
+            writer,
+            flush_interval,
+        } = *self;
+        let (messages, inbox) = mpsc::channel(QUEUE_CAPACITY);
+        let (finished, has_finished) = oneshot::channel::<()>();
+        let thread = thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || {
+                write(writer, inbox);
+                drop(finished);
+            })
+            .map_err(|error| error!(%error, "The thread that writes the history did not start."))?;
+
+        let mut ticks = interval_at(Instant::now() + flush_interval, flush_interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let message = tokio::select! {
+                event = input.next() => match event {
+                    Some(Event::Usage(batch)) => Message::Batch(batch),
+                    Some(Event::Health(_)) => continue,
+                    None => break,
+                },
+                _ = ticks.tick() => Message::Flush,
+            };
+            if messages.send(message).await.is_err() {
+                break; // The thread is gone; joining it tells why.
+            }
+        }
+        drop(messages);
+        // It is dropped, never sent: that is how one waits for a thread without blocking.
+        let _closed = has_finished.await;
+        thread
+            .join()
+            .map_err(|_panic| error!("The thread that writes the history ended by a bug."))
+    }
+}
+
+/// Runs on the thread until the stream has ended.
+fn write(mut writer: Writer, mut inbox: mpsc::Receiver<Message>) {
+    while let Some(message) = inbox.blocking_recv() {
+        match message {
+            Message::Batch(batch) => writer.accept(batch),
+            Message::Flush => writer.flush(),
+        }
+    }
+    writer.finish();
+}

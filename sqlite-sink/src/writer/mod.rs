@@ -1,0 +1,222 @@
+//! The writer: holds batches until the next flush, and until a flush succeeds.
+//!
+//! It knows neither clock nor channel: whoever drives it says when to flush.
+
+mod dimensions;
+mod gap;
+mod stats;
+mod transaction;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use nettally_source::pipeline::UsageBatch;
+use tracing::{error, info, warn};
+
+pub(crate) use dimensions::{NO_PORT, UNRESOLVED};
+pub use stats::{WriterCounters, WriterStats};
+
+use crate::error::{StoreError, one_line};
+use crate::store::Store;
+use dimensions::Dimensions;
+use gap::Gap;
+use transaction::Stored;
+
+/// How much may be held in memory, in rows; a batch without rows counts as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HoldLimits {
+    /// From here on a batch is stored when it comes, not at the next interval.
+    pub(crate) flush_at: usize,
+    /// Beyond this the oldest batches are given up.
+    pub(crate) drop_beyond: usize,
+}
+
+impl Default for HoldLimits {
+    fn default() -> Self {
+        Self {
+            flush_at: 50_000,
+            drop_beyond: 200_000,
+        }
+    }
+}
+
+/// A failure is logged once, then again after this many flushes that failed alike.
+const FAILURES_PER_LOG_LINE: u64 = 60;
+
+/// Owns the write connection.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    store: Store,
+    sink: String,
+    dimensions: Dimensions,
+    limits: HoldLimits,
+    held: VecDeque<Arc<UsageBatch>>,
+    held_weight: usize,
+    gap: Option<Gap>,
+    /// Flushes that failed since the last that did not.
+    failures: u64,
+    stats: Arc<WriterStats>,
+}
+
+impl Writer {
+    /// For the sink named `sink`; PIDs are those of the boot named `boot_id`.
+    pub(crate) fn new(store: Store, sink: String, boot_id: String, limits: HoldLimits) -> Self {
+        Self {
+            store,
+            sink,
+            dimensions: Dimensions::new(boot_id),
+            limits,
+            held: VecDeque::new(),
+            held_weight: 0,
+            gap: None,
+            failures: 0,
+            stats: Arc::default(),
+        }
+    }
+
+    /// Its counters.
+    pub(crate) fn stats(&self) -> &Arc<WriterStats> {
+        &self.stats
+    }
+
+    /// Takes a batch; stores only if too much is held.
+    pub(crate) fn accept(&mut self, batch: Arc<UsageBatch>) {
+        self.held_weight += weight(&batch);
+        self.held.push_back(batch);
+        if self.held_weight >= self.limits.flush_at && self.failures == 0 {
+            self.flush();
+        }
+        self.drop_oldest();
+        let held = self.held_rows();
+        self.stats.update(|stats| stats.rows_held = held);
+    }
+
+    /// Stores what is held, in one transaction; keeps it if that fails.
+    pub(crate) fn flush(&mut self) {
+        if self.held.is_empty() && self.gap.is_none() {
+            return;
+        }
+        let begin = Instant::now();
+        self.dimensions.forget_if_many();
+        let outcome = transaction::store(
+            &mut self.store.connection,
+            &mut self.dimensions,
+            self.held.iter(),
+            self.gap.as_ref(),
+        );
+        let milliseconds = begin.elapsed().as_secs_f64() * 1000.0;
+        match outcome {
+            Ok(stored) => self.succeeded(stored, milliseconds),
+            Err(source) => self.failed(source, milliseconds),
+        }
+    }
+
+    /// Stores what is held and moves the log into the file. What still cannot be stored is lost.
+    pub(crate) fn finish(mut self) {
+        self.flush();
+        let given_up = mem::take(&mut self.held);
+        if !given_up.is_empty() {
+            let rows = rows(&given_up);
+            for batch in &given_up {
+                self.give_up(batch);
+            }
+            self.stats.update(|stats| stats.rows_held = 0);
+            error!(
+                sink = self.sink,
+                rows, "The last rows could not be stored and are lost."
+            );
+        }
+        let checkpoint =
+            self.store
+                .connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        match checkpoint {
+            // If it says that a reader is at work, the log stays until the next writer: nothing is lost.
+            Ok::<i64, _>(_done_or_busy) => {}
+            Err(error) => {
+                warn!(sink = self.sink, %error, "The write-ahead log stays beside the database.");
+            }
+        }
+    }
+
+    fn succeeded(&mut self, stored: Stored, milliseconds: f64) {
+        self.held.clear();
+        self.held_weight = 0;
+        self.gap = None;
+        if mem::take(&mut self.failures) > 0 {
+            info!(sink = self.sink, rows = stored.rows, "Storing works again.");
+        }
+        self.stats.update(|stats| {
+            stats.flushes += 1;
+            stats.rows_written += stored.rows;
+            stats.sent_bytes = stats.sent_bytes.saturating_add(stored.sent_bytes);
+            stats.received_bytes = stats.received_bytes.saturating_add(stored.received_bytes);
+            stats.saturated += stored.saturated;
+            stats.rows_held = 0;
+            stats.last_error = None;
+            stats.flushed_until = stored.until.or(stats.flushed_until);
+            stats.last_flush_ms = milliseconds;
+        });
+    }
+
+    fn failed(&mut self, source: rusqlite::Error, milliseconds: f64) {
+        // Numbers of rows that were rolled back must not be used again.
+        self.dimensions.forget();
+        let error = one_line(&StoreError::statement(
+            &self.store.path,
+            "storing rows",
+            source,
+        ));
+        let rows_held = self.held_rows();
+        if self.failures.is_multiple_of(FAILURES_PER_LOG_LINE) {
+            warn!(
+                sink = self.sink,
+                error, rows_held, "Rows could not be stored; they are held and tried again."
+            );
+        }
+        self.failures += 1;
+        self.stats.update(|stats| {
+            stats.failed_flushes += 1;
+            stats.last_error = Some(error);
+            stats.last_flush_ms = milliseconds;
+        });
+    }
+
+    /// Keeps the newest batch whatever its size: it was in memory anyway.
+    fn drop_oldest(&mut self) {
+        while self.held_weight > self.limits.drop_beyond && self.held.len() > 1 {
+            let Some(batch) = self.held.pop_front() else {
+                return;
+            };
+            self.held_weight -= weight(&batch);
+            self.give_up(&batch);
+        }
+    }
+
+    fn give_up(&mut self, batch: &UsageBatch) {
+        let cost = Gap::widen(&mut self.gap, batch);
+        self.stats.update(|stats| {
+            let dropped = &mut stats.dropped;
+            dropped.events += cost.events;
+            dropped.sent_bytes = dropped.sent_bytes.saturating_add(cost.sent_bytes);
+            dropped.received_bytes = dropped.received_bytes.saturating_add(cost.received_bytes);
+        });
+    }
+
+    fn held_rows(&self) -> u64 {
+        rows(&self.held)
+    }
+}
+
+fn rows(batches: &VecDeque<Arc<UsageBatch>>) -> u64 {
+    batches.iter().map(|batch| batch.usage.len() as u64).sum()
+}
+
+fn weight(batch: &UsageBatch) -> usize {
+    batch.usage.len().max(1)
+}
