@@ -33,13 +33,13 @@ pub struct ProcessNow {
     pub protocols: [Moved; Protocol::ALL.len()],
     /// How many different addresses it talked to in the window.
     pub remotes: u32,
-    /// What it moved since `since`.
-    pub total: Moved,
+    /// What it moved since `since`, in the same order.
+    pub totals: [Moved; Protocol::ALL.len()],
     /// Start of the window in which it was first seen.
     pub since: Timestamp,
     /// What it moved in each of the kept windows, oldest first, the newest last. Only in a
     /// [snapshot](super::Live::snapshot).
-    pub recent: Vec<Moved>,
+    pub recent: Vec<[Moved; Protocol::ALL.len()]>,
 }
 
 impl ProcessNow {
@@ -47,6 +47,12 @@ impl ProcessNow {
     #[must_use]
     pub fn moved(&self) -> Moved {
         self.protocols.iter().copied().sum()
+    }
+
+    /// What it moved since `since`.
+    #[must_use]
+    pub fn total(&self) -> Moved {
+        self.totals.iter().copied().sum()
     }
 }
 
@@ -72,25 +78,33 @@ impl Frame {
     }
 }
 
-/// Which processes a question is about; an absent field fits all.
+/// Which flows a question is about; an absent field fits all.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ProcessChoice {
-    /// Its number.
+pub struct FlowChoice {
+    /// Number of the process.
     pub pid: Option<u32>,
-    /// Its name.
+    /// Name of the process.
     pub name: Option<String>,
+    /// Over what.
+    pub protocol: Option<Protocol>,
 }
 
-impl ProcessChoice {
-    /// Whether `process` is meant.
+impl FlowChoice {
+    /// Whether flows of `process` are meant.
     #[must_use]
-    pub fn has(&self, process: &Process) -> bool {
+    pub fn has_process(&self, process: &Process) -> bool {
         let ProcessId {
             pid,
             start_boottime_ns: _,
         } = process.id;
         self.pid.is_none_or(|wanted| wanted == pid)
             && self.name.as_ref().is_none_or(|name| *name == process.name)
+    }
+
+    /// Whether flows over `protocol` are meant.
+    #[must_use]
+    pub fn has_protocol(&self, protocol: Protocol) -> bool {
+        self.protocol.is_none_or(|wanted| wanted == protocol)
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nettally_source::{HealthReport, Sink, UsageBatch};
 use tokio::sync::watch;
 
-pub use frame::{Frame, ProcessChoice, ProcessNow, RemoteNow, Remotes};
+pub use frame::{FlowChoice, Frame, ProcessNow, RemoteNow, Remotes};
 pub use limits::Folds;
 pub use moved::Moved;
 pub use subscription::Subscription;
@@ -76,7 +76,7 @@ impl Live {
 
     /// Whom processes talked to in the kept windows: the `limit` largest.
     #[must_use]
-    pub fn remotes(&self, choice: &ProcessChoice, limit: usize) -> Remotes {
+    pub fn remotes(&self, choice: &FlowChoice, limit: usize) -> Remotes {
         self.lock().remotes(choice, limit)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use nettally_source::{HealthReport, Process, ProcessId, Protocol, Remote, UsageBatch, Window};
 
-use super::frame::{Frame, ProcessChoice, ProcessNow, RemoteNow, Remotes};
+use super::frame::{FlowChoice, Frame, ProcessNow, RemoteNow, Remotes};
 use super::limits::{Folds, Limits};
 use super::moved::Moved;
 use super::window::{KeptWindow, ProcessShare};
@@ -29,7 +29,7 @@ pub(super) struct State {
 struct Known {
     process: Arc<Process>,
     since: Timestamp,
-    total: Moved,
+    totals: [Moved; Protocol::ALL.len()],
     /// Number of the last window in which it moved something.
     last_sequence: u64,
 }
@@ -52,11 +52,13 @@ impl State {
             let known = self.known.entry(share.process.id).or_insert_with(|| Known {
                 process: Arc::clone(&share.process),
                 since: kept.window.start,
-                total: Moved::default(),
+                totals: Default::default(),
                 last_sequence: 0,
             });
             known.process = Arc::clone(&share.process);
-            known.total += share.moved();
+            for (total, moved) in known.totals.iter_mut().zip(share.protocols) {
+                *total += moved;
+            }
             known.last_sequence = self.sequence;
         }
         self.forget_processes();
@@ -117,15 +119,15 @@ impl State {
                     }
                 };
                 let recent = &mut frame.processes[place].recent;
-                recent.resize(self.windows.len(), Moved::default());
-                recent[index] = share.moved();
+                recent.resize(self.windows.len(), Default::default());
+                recent[index] = share.protocols;
             }
         }
         frame
     }
 
-    /// Whom the chosen processes talked to in the kept windows, at most `limit` rows.
-    pub(super) fn remotes(&self, choice: &ProcessChoice, limit: usize) -> Remotes {
+    /// With whom the chosen flows were in the kept windows, at most `limit` rows.
+    pub(super) fn remotes(&self, choice: &FlowChoice, limit: usize) -> Remotes {
         let (Some(oldest), Some(newest)) = (self.windows.front(), self.windows.back()) else {
             return Remotes::default();
         };
@@ -133,11 +135,13 @@ impl State {
         let mut other = Moved::default();
         let last = self.windows.len() - 1;
         for (index, kept) in self.windows.iter().enumerate() {
-            for share in kept.processes.iter().filter(|p| choice.has(&p.process)) {
-                other += share.moved();
+            for share in &kept.processes {
+                if choice.has_process(&share.process) {
+                    other += share.moved_over(|protocol| choice.has_protocol(protocol));
+                }
             }
             for share in &kept.remotes {
-                if !self.is_chosen(choice, share.process) {
+                if !choice.has_protocol(share.protocol) || !self.is_chosen(choice, share.process) {
                     continue;
                 }
                 let (now, recent) = rows.entry((share.protocol, share.remote)).or_default();
@@ -185,10 +189,10 @@ impl State {
         self.windows.len()
     }
 
-    fn is_chosen(&self, choice: &ProcessChoice, id: ProcessId) -> bool {
+    fn is_chosen(&self, choice: &FlowChoice, id: ProcessId) -> bool {
         self.known
             .get(&id)
-            .is_some_and(|known| choice.has(&known.process))
+            .is_some_and(|known| choice.has_process(&known.process))
     }
 
     /// `None` for a process that was given up.
@@ -203,7 +207,7 @@ impl State {
             process: Arc::clone(process),
             protocols: *protocols,
             remotes: *remotes,
-            total: known.total,
+            totals: known.totals,
             since: known.since,
             recent: Vec::new(),
         })
@@ -219,7 +223,10 @@ impl State {
         let mut ids: Vec<_> = self
             .known
             .iter()
-            .map(|(id, known)| (known.last_sequence, known.total.both(), *id))
+            .map(|(id, known)| {
+                let total: Moved = known.totals.iter().copied().sum();
+                (known.last_sequence, total.both(), *id)
+            })
             .collect();
         ids.sort_unstable();
         let count = self.known.len() - (limit - limit / 10);

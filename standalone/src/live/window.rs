@@ -44,6 +44,16 @@ impl ProcessShare {
         self.protocols.iter().copied().sum()
     }
 
+    /// What it moved over the protocols that `is_meant`.
+    pub(super) fn moved_over(&self, is_meant: impl Fn(Protocol) -> bool) -> Moved {
+        Protocol::ALL
+            .into_iter()
+            .zip(self.protocols)
+            .filter(|(protocol, _)| is_meant(*protocol))
+            .map(|(_, moved)| moved)
+            .sum()
+    }
+
     /// The same process in a window in which it moved nothing.
     pub(super) fn idle(&self) -> Self {
         Self {

@@ -21,7 +21,7 @@ fn a_process_has_its_window_and_its_total() {
         panic!("one process, not {:?}", frame.processes)
     };
     assert_eq!(process.moved(), moved(5, 2));
-    assert_eq!(process.total, moved(15, 3));
+    assert_eq!(process.total(), moved(15, 3));
     assert_eq!(process.since, instant(0));
     assert_eq!(frame.since_start, moved(15, 3));
 }
@@ -46,7 +46,7 @@ fn a_snapshot_has_the_course_of_a_process_that_is_idle_now() {
         .processes
         .iter()
         .map(|p| {
-            let sent: Vec<_> = p.recent.iter().map(|m| m.sent_bytes).collect();
+            let sent: Vec<_> = p.recent.iter().map(|[tcp, _udp]| tcp.sent_bytes).collect();
             (&*p.process.name, p.moved().sent_bytes, sent)
         })
         .collect();
@@ -108,7 +108,7 @@ fn a_folded_process_keeps_its_total() {
         vec![curl(1, 0), flow("big", 2, "10.0.0.1", 9, 0)],
     ));
     let frame = state.update(&batch(1, vec![curl(1, 0)]));
-    assert_eq!(frame.processes[0].total, moved(2, 0));
+    assert_eq!(frame.processes[0].total(), moved(2, 0));
 }
 
 #[test]
@@ -122,18 +122,28 @@ fn remotes_of_a_process_add_up_to_what_it_moved() {
         1,
         vec![curl(4, 0), flow("wget", 2, "10.0.0.1", 9, 9)],
     ));
-    let choice = ProcessChoice {
+    let choice = FlowChoice {
         pid: Some(1),
         name: Some("curl".to_owned()),
+        protocol: Some(Protocol::Tcp),
     };
     let remotes = state.remotes(&choice, 1);
     assert_eq!(remotes.rows[0].remote.ip_text(), "10.0.0.1");
     assert_eq!(remotes.rows[0].now, moved(4, 0));
     assert_eq!(remotes.rows[0].recent, moved(5, 0));
     assert_eq!(remotes.other, moved(2, 0));
-    let nobody = ProcessChoice {
+    let nobody = FlowChoice {
         pid: Some(1),
         name: Some("wget".to_owned()),
+        protocol: None,
     };
     assert_eq!(state.remotes(&nobody, 9).rows, []);
+    let nothing = state.remotes(
+        &FlowChoice {
+            protocol: Some(Protocol::Udp),
+            ..FlowChoice::default()
+        },
+        9,
+    );
+    assert_eq!((nothing.rows, nothing.other), (vec![], moved(0, 0)));
 }
