@@ -1,1 +1,6 @@
 //! The terminal screen of `nettally top`.
+
+mod feed;
+
+#[cfg(test)]
+mod testing;
