@@ -1,6 +1,7 @@
 //! The terminal screen of `nettally top`.
 
 mod feed;
+mod model;
 
 #[cfg(test)]
 mod testing;
