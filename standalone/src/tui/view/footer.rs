@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
+use super::header::two_sided;
 use super::theme::Theme;
 use crate::text::printable;
 use crate::tui::keys::{Action, BINDINGS, Binding};
@@ -17,16 +18,11 @@ pub(super) fn draw(model: &Model, area: Rect, frame: &mut Frame<'_>, theme: Them
             Span::raw(printable(model.filter()).into_owned()),
         ]);
         let width = u16::try_from(line.width()).unwrap_or(u16::MAX);
-        frame.render_widget(&line, area);
-        let end = area
-            .x
-            .saturating_add(width)
-            .min(area.right().saturating_sub(1));
-        frame.set_cursor_position(Position::new(end, area.y));
         let hint = Line::styled("Enter keep  Esc undo", theme.quiet());
-        if width + 24 < area.width {
-            frame.render_widget(hint.right_aligned(), area);
-        }
+        two_sided(area, frame.buffer_mut(), &line, &hint);
+        let end = area.x.saturating_add(width);
+        let end = end.min(area.right().saturating_sub(1));
+        frame.set_cursor_position(Position::new(end, area.y));
         return;
     }
     frame.render_widget(keys(model, usize::from(area.width), theme), area);

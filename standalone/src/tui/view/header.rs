@@ -17,7 +17,11 @@ use crate::tui::model::{Model, Screen};
 pub(super) fn two_sided(area: Rect, buffer: &mut Buffer, left: &Line<'_>, right: &Line<'_>) {
     left.render(area, buffer);
     if left.width() + 1 + right.width() <= usize::from(area.width) {
-        right.clone().right_aligned().render(area, buffer);
+        // A place of its own: a line gives its style to the whole area.
+        let width = u16::try_from(right.width()).unwrap_or(u16::MAX);
+        let [_, place] =
+            Layout::horizontal([Constraint::Fill(1), Constraint::Length(width)]).areas(area);
+        right.render(place, buffer);
     }
 }
 

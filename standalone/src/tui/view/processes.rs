@@ -87,18 +87,18 @@ fn columns(measure: Measure, width: usize) -> Vec<(Column, usize)> {
     };
     chosen(
         &[
-            wish(Column::Name, 14, 18, 10),
+            wish(Column::Name, 15, 18, 10),
             wish(Column::Pid, 7, 7, 6),
             wish(Column::User, 6, 12, 3),
             wish(Column::Protocols, 4, 4, 4),
             wish(Column::Sent(measure), 7, 8, 9),
             wish(Column::Received(measure), 7, 8, 8),
-            wish(Column::Course, 8, 20, 7),
+            wish(Column::Course, 7, 20, 7),
             wish(Column::Sent(other), 7, 8, 2),
             wish(Column::Received(other), 7, 8, 2),
             wish(Column::Remotes, 4, 5, 5),
             wish(Column::Busiest, 21, 26, 1),
-            wish(Column::Exe, 16, 200, 0),
+            wish(Column::Exe, 24, 200, 0),
         ],
         width,
     )

@@ -219,6 +219,14 @@ fn without_colours_nothing_has_a_colour() {
 }
 
 #[test]
+fn a_problem_is_yellow_and_health_is_not() {
+    for (model, expected) in [(degraded(), Color::Yellow), (busy(), Color::Green)] {
+        let terminal = terminal(&model, (80, 24), Theme::Colour);
+        assert_eq!(terminal.backend().buffer()[(0, 3)].fg, expected);
+    }
+}
+
+#[test]
 fn every_size_can_be_drawn() {
     let mut models = [empty(), busy(), degraded(), degraded(), busy()];
     models[3].screen = Screen::Health;
