@@ -20,10 +20,32 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// Neither a control character nor one that reorders or hides its neighbours.
-pub(crate) fn is_harmless(character: char) -> bool {
+fn is_harmless(character: char) -> bool {
     !character.is_control()
         && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// JSON of the same meaning in which characters that a terminal could act on are escaped; JSON
+/// itself asks for that only below U+0020. Line feeds stay: they are between values only.
+#[must_use]
+pub fn harmless_json(json: &str) -> Cow<'_, str> {
+    let stays = |character| character == '\n' || is_harmless(character);
+    if json.chars().all(stays) {
+        return Cow::Borrowed(json);
+    }
+    let mut shown = String::with_capacity(json.len() + 8);
+    for character in json.chars() {
+        if stays(character) {
+            shown.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                shown.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// Bytes as people read them: `999 B`, `1.50 KB`, `12.3 MB`. Decimal units, three digits.
@@ -71,6 +93,16 @@ mod tests {
         assert_eq!(printable("\u{1b}[31mred\n"), "\\u{1b}[31mred\\n");
         assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
         assert!(matches!(printable("Web Content <é>"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn harmless_json_means_the_same() {
+        let name = "a\u{7f}\u{9b}31m\u{202e}\u{1b}é<b>";
+        let json = serde_json::to_string(name).unwrap();
+        let json = format!("\n{json}");
+        let shown = harmless_json(&json);
+        assert!(shown.trim().chars().all(is_harmless), "{shown}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), name);
     }
 
     #[test]

@@ -1,0 +1,272 @@
+//! The key table: what every key does. The footer and the help screen are made from it.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use nettally_source::Protocol;
+
+/// What a key asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Move(Step),
+    Open,
+    Back,
+    Sort(Turn),
+    Filter,
+    Only(Option<Protocol>),
+    Pause,
+    Measure,
+    Group,
+    Health,
+    Help,
+    Quit,
+}
+
+/// Where the cursor goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+}
+
+/// How the order changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Left,
+    Right,
+    Reverse,
+}
+
+/// One action and the keys that ask for it.
+pub(crate) struct Binding {
+    pub(crate) action: Action,
+    /// The keys, as the terminal reports them.
+    pub(crate) keys: &'static [Key],
+    /// The keys, as people write them; the first of them is for the footer.
+    pub(crate) shown: &'static str,
+    /// A word for the footer; empty if it has no place there.
+    pub(crate) footer: &'static str,
+    /// A few words for the help screen.
+    pub(crate) help: &'static str,
+}
+
+/// A key with or without Control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    code: KeyCode,
+    control: bool,
+}
+
+const fn key(code: KeyCode) -> Key {
+    Key {
+        code,
+        control: false,
+    }
+}
+
+const fn char(character: char) -> Key {
+    key(KeyCode::Char(character))
+}
+
+const fn control(character: char) -> Key {
+    Key {
+        code: KeyCode::Char(character),
+        control: true,
+    }
+}
+
+/// Footer order is table order; a narrow footer drops words from the end but keeps help and quit.
+pub(crate) const BINDINGS: &[Binding] = &[
+    Binding {
+        action: Action::Open,
+        keys: &[key(KeyCode::Enter)],
+        shown: "Enter",
+        footer: "remotes",
+        help: "remotes of the row",
+    },
+    Binding {
+        action: Action::Back,
+        keys: &[key(KeyCode::Esc)],
+        shown: "Esc",
+        footer: "back",
+        help: "back, clear filter",
+    },
+    Binding {
+        action: Action::Filter,
+        keys: &[char('/')],
+        shown: "/",
+        footer: "filter",
+        help: "filter by text",
+    },
+    Binding {
+        action: Action::Sort(Turn::Right),
+        keys: &[key(KeyCode::Right), char('s')],
+        shown: "→ s",
+        footer: "sort",
+        help: "sort by next column",
+    },
+    Binding {
+        action: Action::Sort(Turn::Left),
+        keys: &[key(KeyCode::Left), char('S')],
+        shown: "← S",
+        footer: "",
+        help: "sort by previous",
+    },
+    Binding {
+        action: Action::Sort(Turn::Reverse),
+        keys: &[char('r')],
+        shown: "r",
+        footer: "",
+        help: "reverse the order",
+    },
+    Binding {
+        action: Action::Measure,
+        keys: &[char('c')],
+        shown: "c",
+        footer: "totals",
+        help: "rates or totals",
+    },
+    Binding {
+        action: Action::Group,
+        keys: &[char('g')],
+        shown: "g",
+        footer: "group",
+        help: "group by name or PID",
+    },
+    Binding {
+        action: Action::Pause,
+        keys: &[char(' ')],
+        shown: "Space",
+        footer: "pause",
+        help: "pause; counts go on",
+    },
+    Binding {
+        action: Action::Only(Some(Protocol::Tcp)),
+        keys: &[char('t')],
+        shown: "t",
+        footer: "tcp",
+        help: "only TCP",
+    },
+    Binding {
+        action: Action::Only(Some(Protocol::Udp)),
+        keys: &[char('u')],
+        shown: "u",
+        footer: "udp",
+        help: "only UDP",
+    },
+    Binding {
+        action: Action::Only(None),
+        keys: &[char('a')],
+        shown: "a",
+        footer: "all",
+        help: "all protocols",
+    },
+    Binding {
+        action: Action::Health,
+        keys: &[char('h')],
+        shown: "h",
+        footer: "health",
+        help: "health and losses",
+    },
+    Binding {
+        action: Action::Move(Step::Up),
+        keys: &[key(KeyCode::Up), char('k')],
+        shown: "↑ k",
+        footer: "",
+        help: "up",
+    },
+    Binding {
+        action: Action::Move(Step::Down),
+        keys: &[key(KeyCode::Down), char('j')],
+        shown: "↓ j",
+        footer: "",
+        help: "down",
+    },
+    Binding {
+        action: Action::Move(Step::PageUp),
+        keys: &[key(KeyCode::PageUp)],
+        shown: "PgUp",
+        footer: "",
+        help: "a page up",
+    },
+    Binding {
+        action: Action::Move(Step::PageDown),
+        keys: &[key(KeyCode::PageDown)],
+        shown: "PgDn",
+        footer: "",
+        help: "a page down",
+    },
+    Binding {
+        action: Action::Move(Step::First),
+        keys: &[key(KeyCode::Home)],
+        shown: "Home",
+        footer: "",
+        help: "to the top, stay",
+    },
+    Binding {
+        action: Action::Move(Step::Last),
+        keys: &[key(KeyCode::End), char('G')],
+        shown: "End G",
+        footer: "",
+        help: "to the end",
+    },
+    Binding {
+        action: Action::Help,
+        keys: &[char('?'), key(KeyCode::F(1))],
+        shown: "? F1",
+        footer: "help",
+        help: "this help",
+    },
+    Binding {
+        action: Action::Quit,
+        keys: &[char('q'), control('c')],
+        shown: "q ^C",
+        footer: "quit",
+        help: "quit",
+    },
+];
+
+/// What the key asks for.
+pub(crate) fn action(event: KeyEvent) -> Option<Action> {
+    let pressed = Key {
+        code: event.code,
+        control: event.modifiers.contains(KeyModifiers::CONTROL),
+    };
+    BINDINGS
+        .iter()
+        .find(|binding| binding.keys.contains(&pressed))
+        .map(|binding| binding.action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things() {
+        let keys: Vec<Key> = BINDINGS.iter().flat_map(|b| b.keys).copied().collect();
+        for (index, key) in keys.iter().enumerate() {
+            assert!(!keys[..index].contains(key), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn every_action_has_one_row_with_help() {
+        for (index, binding) in BINDINGS.iter().enumerate() {
+            let earlier = &BINDINGS[..index];
+            assert!(earlier.iter().all(|other| other.action != binding.action));
+            assert!(!binding.help.is_empty() && !binding.keys.is_empty());
+        }
+    }
+
+    #[test]
+    fn control_tells_keys_apart() {
+        let press = |code, modifiers| action(KeyEvent::new(code, modifiers));
+        let c = KeyCode::Char('c');
+        assert_eq!(press(c, KeyModifiers::NONE), Some(Action::Measure));
+        assert_eq!(press(c, KeyModifiers::CONTROL), Some(Action::Quit));
+        assert_eq!(press(KeyCode::Char('q'), KeyModifiers::CONTROL), None);
+    }
+}

@@ -1,0 +1,238 @@
+//! The ledger as rows of processes: grouped, filtered, sorted. Pure.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use nettally_source::{Process, ProcessId, Protocol, Remote};
+
+#[cfg(test)]
+use super::amount::Bytes;
+use super::amount::Tally;
+use super::ledger::{Account, Exited, Ledger};
+use super::settings::{Grouping, Measure, Order, ProcessSort, Settings};
+
+/// What a row stands for; stays the same while numbers change.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum RowKey {
+    Process(ProcessId),
+    Name(String),
+}
+
+/// One row.
+#[derive(Clone, Debug)]
+pub(crate) struct ProcessRow {
+    pub(crate) key: RowKey,
+    pub(crate) name: String,
+    pub(crate) pids: Vec<u32>,
+    pub(crate) user: Option<String>,
+    pub(crate) exe: Option<String>,
+    pub(crate) protocols: Vec<Protocol>,
+    pub(crate) tally: Tally,
+    pub(crate) remotes: u64,
+    /// The remote with the most traffic now, or since start.
+    pub(crate) busiest: Option<Remote>,
+    /// All of it has ended.
+    pub(crate) gone: bool,
+}
+
+/// The rows, and what is in none of them. Rows, `hidden` and `exited` sum up to `total`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ProcessTable {
+    pub(crate) rows: Vec<ProcessRow>,
+    /// What the text filter keeps out.
+    pub(crate) hidden: Aside,
+    /// What ended.
+    pub(crate) exited: Aside,
+    pub(crate) total: Tally,
+}
+
+/// A number of rows that are not shown one by one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Aside {
+    pub(crate) count: u64,
+    pub(crate) tally: Tally,
+}
+
+/// The ledger as rows.
+pub(crate) fn processes(ledger: &Ledger, settings: &Settings) -> ProcessTable {
+    let wanted = |protocol: Protocol| settings.protocol.is_none_or(|only| only == protocol);
+    let mut table = ProcessTable::default();
+    for (_, tally) in ledger.total.iter().filter(|(p, _)| wanted(**p)) {
+        table.total.overlay(tally);
+    }
+    table.exited = exited(&ledger.exited, settings.protocol);
+    let needle = settings.process_filter.to_lowercase();
+    let mut groups: HashMap<RowKey, Group<'_>> = HashMap::new();
+    for account in ledger.processes.values() {
+        if !account.by_protocol.keys().any(|&p| wanted(p)) {
+            continue;
+        }
+        if matches(&account.process, &needle) {
+            let key = match settings.grouping {
+                Grouping::Pid => RowKey::Process(account.process.id),
+                Grouping::Name => RowKey::Name(account.process.name.clone()),
+            };
+            groups.entry(key).or_default().accounts.push(account);
+        } else {
+            table.hidden.count += 1;
+            for (_, tally) in account.by_protocol.iter().filter(|(p, _)| wanted(**p)) {
+                table.hidden.tally.overlay(tally);
+            }
+        }
+    }
+    table.rows = groups
+        .into_iter()
+        .map(|(key, group)| group.row(key, ledger.windows, settings))
+        .collect();
+    let Settings {
+        process_order,
+        measure,
+        ..
+    } = settings;
+    table
+        .rows
+        .sort_by(|a, b| compare(a, b, *process_order, *measure));
+    table
+}
+
+fn exited(exited: &Exited, only: Option<Protocol>) -> Aside {
+    let mut aside = Aside::default();
+    for (&protocol, part) in &exited.by_protocol {
+        if only.is_none_or(|only| only == protocol) {
+            aside.count += part.processes;
+            aside.tally.total += part.bytes;
+        }
+    }
+    if only.is_none() {
+        // One that used two protocols is still one.
+        aside.count = exited.processes;
+    }
+    aside
+}
+
+/// Whether a process has the text in what a person would look for. `needle` is in lower case.
+fn matches(process: &Process, needle: &str) -> bool {
+    let has = |text: &str| text.to_lowercase().contains(needle);
+    needle.is_empty()
+        || has(&process.name)
+        || process.id.pid.to_string().contains(needle)
+        || process.exe.as_deref().is_some_and(has)
+        || user(process).is_some_and(|user| has(&user))
+}
+
+/// Name of the user, or its number.
+fn user(process: &Process) -> Option<String> {
+    let number = || process.uid.map(|uid| uid.to_string());
+    process.user.clone().or_else(number)
+}
+
+#[derive(Default)]
+struct Group<'a> {
+    accounts: Vec<&'a Account>,
+}
+
+impl Group<'_> {
+    fn row(mut self, key: RowKey, window: u64, settings: &Settings) -> ProcessRow {
+        let wanted = |protocol: Protocol| settings.protocol.is_none_or(|only| only == protocol);
+        self.accounts
+            .sort_unstable_by_key(|account| account.process.id);
+        let mut tally = Tally::default();
+        let mut protocols = Vec::new();
+        let mut remotes = Vec::new();
+        let mut folded = 0;
+        for account in &self.accounts {
+            for (&protocol, part) in account.by_protocol.iter().filter(|(p, _)| wanted(**p)) {
+                tally.overlay(part);
+                protocols.push(protocol);
+            }
+            for (&protocol, &flows) in &account.folded.flows {
+                folded += if wanted(protocol) { flows } else { 0 };
+            }
+            for (flow, bytes) in account.flows.iter().filter(|(f, _)| wanted(f.protocol)) {
+                let weight = match settings.measure {
+                    Measure::Rate if bytes.last_window == window => bytes.last.both(),
+                    Measure::Rate => 0,
+                    Measure::Total => bytes.total.both(),
+                };
+                remotes.push((flow.remote, weight));
+            }
+        }
+        protocols.sort_unstable();
+        protocols.dedup();
+        remotes.sort_unstable();
+        let busiest = remotes.iter().max_by_key(|(_, weight)| weight);
+        let busiest = busiest.map(|&(remote, _)| remote);
+        remotes.dedup_by_key(|&mut (remote, _)| remote);
+        let first = &self.accounts.first().expect("a group has a member").process;
+        ProcessRow {
+            key,
+            name: first.name.clone(),
+            pids: self.accounts.iter().map(|a| a.process.id.pid).collect(),
+            user: self.common(user),
+            exe: self.common(|process| process.exe.clone()),
+            protocols,
+            tally,
+            remotes: folded + remotes.len() as u64,
+            busiest,
+            gone: self.accounts.iter().all(|a| a.gone_windows.is_some()),
+        }
+    }
+
+    /// What all members share.
+    fn common(&self, of: impl Fn(&Process) -> Option<String>) -> Option<String> {
+        let mut values = self.accounts.iter().map(|account| of(&account.process));
+        let first = values.next()?;
+        values.all(|value| value == first).then_some(first)?
+    }
+}
+
+fn compare(
+    a: &ProcessRow,
+    b: &ProcessRow,
+    order: Order<ProcessSort>,
+    measure: Measure,
+) -> Ordering {
+    let sent = |row: &ProcessRow| (row.tally.course.now().sent, row.tally.total.sent);
+    let received = |row: &ProcessRow| (row.tally.course.now().received, row.tally.total.received);
+    let both = |row: &ProcessRow| (row.tally.course.now().both(), row.tally.total.both());
+    let first = match order.column {
+        ProcessSort::Name => a.name.to_lowercase().cmp(&b.name.to_lowercase()),
+        ProcessSort::Pid => a.pids.cmp(&b.pids),
+        ProcessSort::User => a.user.cmp(&b.user),
+        ProcessSort::Sent => by_measure(measure, sent(a), sent(b)),
+        ProcessSort::Received => by_measure(measure, received(a), received(b)),
+        ProcessSort::Traffic => by_measure(measure, both(a), both(b)),
+        ProcessSort::Remotes => a.remotes.cmp(&b.remotes),
+    };
+    let first = if order.ascending() {
+        first
+    } else {
+        first.reverse()
+    };
+    // Equal rows must not dance.
+    first.then_with(|| a.key.cmp(&b.key))
+}
+
+/// By rate, then by total; or by total alone.
+pub(super) fn by_measure(measure: Measure, a: (f64, u64), b: (f64, u64)) -> Ordering {
+    match measure {
+        Measure::Rate => a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)),
+        Measure::Total => a.1.cmp(&b.1),
+    }
+}
+
+impl ProcessTable {
+    /// What the rows and the two asides sum up to; always the total.
+    #[cfg(test)]
+    pub(crate) fn sum_of_parts(&self) -> Bytes {
+        let mut sum = self.hidden.tally.total;
+        sum += self.exited.tally.total;
+        for row in &self.rows {
+            sum += row.tally.total;
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! What the person at the keyboard has chosen.
+
+use nettally_source::Protocol;
+
+/// Everything that changes what is shown, not what is counted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Settings {
+    pub(crate) grouping: Grouping,
+    pub(crate) measure: Measure,
+    /// Only this protocol, or all.
+    pub(crate) protocol: Option<Protocol>,
+    /// Text that a process must have in its name, PID, user or executable.
+    pub(crate) process_filter: String,
+    /// Text that a remote must have in its address.
+    pub(crate) remote_filter: String,
+    pub(crate) process_order: Order<ProcessSort>,
+    pub(crate) remote_order: Order<RemoteSort>,
+}
+
+/// What is one row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Grouping {
+    #[default]
+    Pid,
+    Name,
+}
+
+/// What sorts, and what has the first number columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// Bytes per second in the newest window.
+    #[default]
+    Rate,
+    /// Bytes since start.
+    Total,
+}
+
+/// A column to sort by, and whether against its habit: numbers begin with the largest, text with A.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Order<C> {
+    pub(crate) column: C,
+    pub(crate) reversed: bool,
+}
+
+/// Columns that can be sorted: in the order in which they stand on the screen.
+pub(crate) trait Columns: Copy + PartialEq + 'static {
+    const ALL: &'static [Self];
+    fn is_text(self) -> bool;
+}
+
+/// Sortable columns of the processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ProcessSort {
+    Name,
+    Pid,
+    User,
+    Sent,
+    Received,
+    /// Both directions; shown as the trend or the share.
+    #[default]
+    Traffic,
+    Remotes,
+}
+
+impl Columns for ProcessSort {
+    const ALL: &'static [Self] = &[
+        Self::Name,
+        Self::Pid,
+        Self::User,
+        Self::Sent,
+        Self::Received,
+        Self::Traffic,
+        Self::Remotes,
+    ];
+
+    fn is_text(self) -> bool {
+        match self {
+            Self::Name | Self::Pid | Self::User => true,
+            Self::Sent | Self::Received | Self::Traffic | Self::Remotes => false,
+        }
+    }
+}
+
+/// Sortable columns of the remotes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum RemoteSort {
+    Remote,
+    LocalPort,
+    Sent,
+    Received,
+    /// Both directions; shown as the share.
+    #[default]
+    Traffic,
+}
+
+impl Columns for RemoteSort {
+    const ALL: &'static [Self] = &[
+        Self::Remote,
+        Self::LocalPort,
+        Self::Sent,
+        Self::Received,
+        Self::Traffic,
+    ];
+
+    fn is_text(self) -> bool {
+        match self {
+            Self::Remote | Self::LocalPort => true,
+            Self::Sent | Self::Received | Self::Traffic => false,
+        }
+    }
+}
+
+impl<C: Columns> Order<C> {
+    /// The column `steps` to the right, around the edge.
+    pub(crate) fn moved(self, steps: isize) -> Self {
+        let here = C::ALL.iter().position(|&column| column == self.column);
+        let here = here.expect("ALL has every column").cast_signed();
+        let there = (here + steps).rem_euclid(C::ALL.len().cast_signed());
+        Self {
+            column: C::ALL[there.cast_unsigned()],
+            reversed: false,
+        }
+    }
+
+    /// Whether the smallest is on top.
+    pub(crate) fn ascending(self) -> bool {
+        self.column.is_text() != self.reversed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn going_right_visits_every_column_and_comes_back() {
+        let mut order = Order::<ProcessSort>::default();
+        for _ in ProcessSort::ALL {
+            order = order.moved(1);
+        }
+        assert_eq!(order, Order::default());
+        assert_eq!(order.moved(1).moved(-1), order);
+        assert_eq!(order.moved(2).column, ProcessSort::Name);
+    }
+
+    #[test]
+    fn text_begins_with_a_and_numbers_with_the_largest() {
+        let by = |column| Order {
+            column,
+            reversed: false,
+        };
+        assert!(by(ProcessSort::Name).ascending());
+        assert!(!by(ProcessSort::Sent).ascending());
+    }
+}

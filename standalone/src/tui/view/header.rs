@@ -1,0 +1,188 @@
+//! The first lines: what is shown, and the total rates.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget as _;
+
+use super::cell::{Side, fit, rate, spark};
+use super::theme::Theme;
+use crate::text::printable;
+use crate::tui::model::amount::{Rate, Tally};
+use crate::tui::model::settings::{Grouping, Measure};
+use crate::tui::model::{Model, Screen};
+
+/// `left` and, if it fits beside it, `right`.
+pub(super) fn two_sided(area: Rect, buffer: &mut Buffer, left: &Line<'_>, right: &Line<'_>) {
+    left.render(area, buffer);
+    if left.width() + 1 + right.width() <= usize::from(area.width) {
+        right.clone().right_aligned().render(area, buffer);
+    }
+}
+
+/// Where we are, and how it is shown.
+pub(super) fn title(model: &Model, area: Rect, buffer: &mut Buffer, theme: Theme) {
+    let mut left = vec![Span::styled("nettally", theme.strong())];
+    match &model.screen {
+        Screen::Processes => {}
+        Screen::Remotes { of: _, title } => {
+            left.push(Span::styled(" › ", theme.quiet()));
+            left.push(Span::raw(printable(title).into_owned()));
+        }
+        Screen::Health => {
+            left.push(Span::styled(" › ", theme.quiet()));
+            left.push(Span::raw("health"));
+        }
+    }
+    if model.paused.is_some() {
+        left.push(Span::raw(" "));
+        left.push(Span::styled(" PAUSED ", theme.selected()));
+    }
+    if !model.filter().is_empty() && model.typing.is_none() && model.screen != Screen::Health {
+        left.push(Span::raw("  "));
+        let filter = format!("/{}", printable(model.filter()));
+        left.push(Span::styled(filter, theme.warning()));
+    }
+    let settings = &model.settings;
+    let mut right = Vec::new();
+    if let Some(protocol) = settings.protocol {
+        right.push(Span::styled(format!("{protocol} only"), theme.warning()));
+        right.push(Span::raw("  "));
+    }
+    let measure = match settings.measure {
+        Measure::Rate => "rates",
+        Measure::Total => "totals",
+    };
+    let grouping = match settings.grouping {
+        Grouping::Pid => "by pid",
+        Grouping::Name => "by name",
+    };
+    let mut words = vec![measure.to_owned()];
+    if model.screen == Screen::Processes {
+        words.push(grouping.to_owned());
+    }
+    if let Some(span) = model.shown().span {
+        words.push(duration(span.end.duration_since(span.start).as_secs()));
+    }
+    right.push(Span::styled(words.join("  "), theme.quiet()));
+    two_sided(area, buffer, &Line::from(left), &Line::from(right));
+}
+
+/// `42s`, `12m34s`, `5h03m`, `3d04h`.
+fn duration(seconds: i64) -> String {
+    match seconds {
+        ..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+        86_400.. => format!("{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+/// The total rates and their course: two lines, or one that has both.
+pub(super) fn rates(model: &Model, total: &Tally, area: Rect, buffer: &mut Buffer, theme: Theme) {
+    let newest = model.shown().windows;
+    let sent = |rate: Rate| rate.sent;
+    let received = |rate: Rate| rate.received;
+    if area.height > 1 {
+        let [sent_line, received_line] = [area.y, area.y + 1].map(|y| Rect {
+            y,
+            height: 1,
+            ..area
+        });
+        let draw = |area, buffer: &mut Buffer, name, style, of: fn(Rate) -> f64| {
+            direction(
+                &Direction {
+                    name,
+                    style,
+                    total,
+                    newest,
+                    of,
+                },
+                area,
+                buffer,
+                theme,
+            );
+        };
+        draw(sent_line, buffer, "↑ sent    ", theme.sent(), sent);
+        draw(
+            received_line,
+            buffer,
+            "↓ received",
+            theme.received(),
+            received,
+        );
+        return;
+    }
+    let half = area.width / 2;
+    let course = usize::from(half.saturating_sub(13));
+    let line = |arrow: &str, style: Style, of: fn(Rate) -> f64| {
+        let values: Vec<f64> = total.course.iter().map(of).collect();
+        Line::from(vec![
+            Span::styled(format!("{arrow} "), style),
+            Span::styled(
+                fit(&per_second(of(total.course.now())), 9, Side::Right),
+                style.patch(theme.strong()),
+            ),
+            Span::raw(" "),
+            Span::styled(spark(&values, newest, course), style),
+        ])
+    };
+    let (left, right) = (
+        line("↑", theme.sent(), sent),
+        line("↓", theme.received(), received),
+    );
+    let [left_area, right_area] =
+        Layout::horizontal([Constraint::Length(half), Constraint::Fill(1)]).areas(area);
+    left.render(left_area, buffer);
+    right.render(right_area, buffer);
+}
+
+/// One direction of all traffic.
+struct Direction<'a> {
+    name: &'a str,
+    style: Style,
+    total: &'a Tally,
+    newest: u64,
+    of: fn(Rate) -> f64,
+}
+
+fn direction(direction: &Direction<'_>, area: Rect, buffer: &mut Buffer, theme: Theme) {
+    let Direction {
+        name,
+        style,
+        total,
+        newest,
+        of,
+    } = direction;
+    let values: Vec<f64> = total.course.iter().map(of).collect();
+    let highest = values.iter().copied().fold(0.0, f64::max);
+    let room = usize::from(area.width).saturating_sub(23 + 16);
+    let line = Line::from(vec![
+        Span::styled((*name).to_owned(), *style),
+        Span::raw(" "),
+        Span::styled(
+            fit(&per_second(of(total.course.now())), 9, Side::Right),
+            style.patch(theme.strong()),
+        ),
+        Span::raw("  "),
+        Span::styled(spark(&values, *newest, room), *style),
+        Span::styled(format!("  peak {}", per_second(highest)), theme.quiet()),
+    ]);
+    line.render(area, buffer);
+}
+
+fn per_second(value: f64) -> String {
+    format!("{}/s", rate(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_two_units() {
+        let shown = [59, 60, 754, 18_180, 273_600].map(duration);
+        assert_eq!(shown, ["59s", "1m00s", "12m34s", "5h03m", "3d04h"]);
+    }
+}

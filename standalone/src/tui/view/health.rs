@@ -1,0 +1,90 @@
+//! The health screen: everything the state line has no room for.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
+
+use super::cell::{Side, fit};
+use super::theme::Theme;
+use crate::text::{human_bytes, printable};
+use crate::tui::model::Model;
+
+/// Draws it; problems come first.
+pub(super) fn draw(model: &Model, area: Rect, frame: &mut Frame<'_>, theme: Theme) {
+    let Some(health) = &model.health else {
+        let line = Line::styled("The collector has not reported yet.", theme.quiet());
+        frame.render_widget(line, area);
+        return;
+    };
+    let mut lines = vec![Line::styled("NOT SEEN", theme.heading())];
+    if health.degradations.is_empty() {
+        lines.push(Line::styled("nothing", theme.good()));
+    }
+    for degradation in &health.degradations {
+        lines.push(Line::from(vec![
+            Span::styled("▲ ", theme.warning()),
+            Span::styled(printable(&degradation.code).into_owned(), theme.warning()),
+            Span::raw(format!("  {}", printable(&degradation.summary))),
+        ]));
+        if !degradation.remedy.is_empty() {
+            lines.push(Line::raw(format!("  → {}", printable(&degradation.remedy))));
+        }
+    }
+    lines.push(Line::styled(
+        "LOST OR NOT ATTRIBUTED SINCE START",
+        theme.heading(),
+    ));
+    if health.losses.is_empty() {
+        lines.push(Line::styled("nothing", theme.good()));
+    }
+    for (reason, count) in &health.losses.0 {
+        lines.push(Line::from(vec![
+            Span::styled("▲ ", theme.warning()),
+            Span::styled(fit(reason.name(), 20, Side::Left), theme.warning()),
+            Span::raw(format!(
+                "{} times, {} sent, {} received",
+                count.events,
+                human_bytes(count.sent_bytes),
+                human_bytes(count.received_bytes)
+            )),
+        ]));
+    }
+    lines.push(Line::styled("MEASURED BY", theme.heading()));
+    let total = model.process_table().total.total;
+    let facts = [
+        ("backend", printable(&health.backend).into_owned()),
+        ("kernel", printable(&health.kernel).into_owned()),
+        (
+            "counted",
+            format!(
+                "{} sent, {} received",
+                human_bytes(total.sent),
+                human_bytes(total.received)
+            ),
+        ),
+        (
+            "windows",
+            format!(
+                "{} read, {} merged because the screen was late",
+                model.ledger.windows, model.ledger.merged_windows
+            ),
+        ),
+        (
+            "flows",
+            format!("{} of {} that fit", health.flows, health.flows_capacity),
+        ),
+        ("drain", format!("{:.1} ms", health.drain_ms)),
+    ];
+    for (name, value) in facts {
+        lines.push(Line::from(vec![
+            Span::styled(fit(name, 10, Side::Left), theme.quiet()),
+            Span::raw(value),
+        ]));
+    }
+    for program in &health.programs {
+        let text = format!("{}: {} runs", printable(&program.hook), program.runs);
+        lines.push(Line::styled(text, theme.quiet()));
+    }
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), area);
+}

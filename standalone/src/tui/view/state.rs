@@ -1,0 +1,94 @@
+//! The state line: what is measured, and whether anything is missing from it.
+
+use nettally_source::{HealthReport, Losses};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::cell::{Side, fit};
+use super::header::two_sided;
+use super::theme::Theme;
+use crate::text::{human_bytes, printable};
+use crate::tui::model::Model;
+
+/// What the sign before the line says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Well,
+    Waiting,
+    Problem,
+}
+
+/// Draws the line.
+pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer, theme: Theme) {
+    let (mood, words) = state(model);
+    let (sign, sign_style, style) = match mood {
+        Mood::Well => ("● ", theme.good(), theme.quiet()),
+        Mood::Waiting => ("○ ", theme.quiet(), theme.quiet()),
+        Mood::Problem => ("▲ ", theme.warning(), theme.warning()),
+    };
+    let hint = "h details";
+    let room = usize::from(area.width).saturating_sub(hint.width() + 4);
+    let text = words.join(" · ");
+    let left = Line::from(vec![
+        Span::styled(sign, sign_style),
+        Span::styled(fit(&text, text.width().min(room), Side::Left), style),
+    ]);
+    two_sided(area, buffer, &left, &Line::styled(hint, theme.quiet()));
+}
+
+/// Problems come first and with their number, so that a narrow screen cuts off words and never the
+/// fact.
+fn state(model: &Model) -> (Mood, Vec<String>) {
+    let merged = model.ledger.merged_windows;
+    let merged = (merged > 0).then(|| format!("{merged} windows merged"));
+    let mut problems = Vec::new();
+    if let Some(silent_for) = model.silent_for {
+        problems.push(format!("no numbers for {} s", silent_for.as_secs()));
+    }
+    if let Some(health) = &model.health {
+        problems.extend(problems_of(health));
+    }
+    match &model.health {
+        _ if !problems.is_empty() => {
+            problems.extend(merged);
+            (Mood::Problem, problems)
+        }
+        None => (Mood::Waiting, vec!["waiting for the collector".to_owned()]),
+        Some(health) => {
+            let mut words = vec!["nothing lost".to_owned()];
+            words.extend(merged);
+            words.push(format!("{} backend", printable(&health.backend)));
+            words.push(format!("linux {}", printable(&health.kernel)));
+            (Mood::Well, words)
+        }
+    }
+}
+
+fn problems_of(health: &HealthReport) -> Vec<String> {
+    let mut problems = Vec::new();
+    let unseen = &health.degradations;
+    if !unseen.is_empty() {
+        problems.push(format!("{} degraded", unseen.len()));
+    }
+    if !health.losses.is_empty() {
+        problems.push(format!("lost: {}", lost(&health.losses)));
+    }
+    let summaries = unseen.iter().map(|unseen| printable(&unseen.summary));
+    problems.extend(summaries.map(|summary| summary.into_owned()));
+    if !problems.is_empty() {
+        problems.push(format!("{} backend", printable(&health.backend)));
+    }
+    problems
+}
+
+fn lost(losses: &Losses) -> String {
+    let each = losses.0.iter().map(|(reason, count)| {
+        match count.sent_bytes.saturating_add(count.received_bytes) {
+            0 => format!("{reason} {}", count.events),
+            bytes => format!("{reason} {} ({})", count.events, human_bytes(bytes)),
+        }
+    });
+    each.collect::<Vec<_>>().join(", ")
+}

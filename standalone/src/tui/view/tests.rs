@@ -1,0 +1,239 @@
+use std::sync::Arc;
+
+use nettally_source::{Degradation, HealthReport, LossCount, LossReason, Usage};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::style::Color;
+
+use super::*;
+use crate::tui::feed::Delivery;
+use crate::tui::model::Size;
+use crate::tui::model::settings::{Grouping, Measure};
+use crate::tui::testing::{batch, health, process, tcp, udp};
+use crate::tui::update::{Message, update};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (60, 15), (160, 40)];
+
+fn terminal(model: &Model, (width, height): (u16, u16), theme: Theme) -> Terminal<TestBackend> {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| draw(model, frame, theme)).unwrap();
+    terminal
+}
+
+/// The picture at each size, as text.
+fn pictures(model: &Model) -> String {
+    let picture = |size| terminal(model, size, Theme::Plain).backend().to_string();
+    SIZES.map(picture).join("\n")
+}
+
+fn read(model: &mut Model, second: i64, usage: Vec<Usage>, windows: u64) {
+    let batch = Arc::new(batch(second, usage));
+    update(model, Message::Usage(Delivery { batch, windows }));
+}
+
+fn report(model: &mut Model, report: HealthReport) {
+    update(model, Message::Health(Arc::new(report)));
+}
+
+fn empty() -> Model {
+    let mut model = Model::new(Size {
+        width: 80,
+        height: 24,
+    });
+    report(&mut model, health());
+    model
+}
+
+/// A minute on a small machine: names of all kinds, one that has ended, one that is ending.
+fn busy() -> Model {
+    let mut model = empty();
+    let firefox = process(4711, "firefox");
+    let rsync = process(812, "rsync");
+    let dns = process(53, "dnsmasq");
+    let wide = process(9001, "漢字の名前です");
+    let evil = process(666, "\u{1b}[31mred");
+    let short = process(31, "curl");
+    for second in 0..60_u64 {
+        let mut usage = vec![
+            tcp(
+                &firefox,
+                "203.0.113.7:443",
+                900 * second,
+                40_000 * (second % 20),
+            ),
+            udp(&firefox, "[2001:db8:85a3::8a2e:370:7334]:443", 500, 70_000),
+            udp(&dns, "192.0.2.53:53", 60, 180 * (second % 7)),
+        ];
+        if second > 30 {
+            usage.push(tcp(&rsync, "198.51.100.4:22", 12_000_000, 31_000));
+        }
+        if second == 3 {
+            usage.push(tcp(&short, "192.0.2.80:80", 90, 1_200_000));
+            usage.push(tcp(&evil, "192.0.2.66:6666", 666, 0));
+        }
+        if second == 58 {
+            usage.push(tcp(&wide, "192.0.2.80:80", 4_000, 2_000));
+        }
+        read(&mut model, second.cast_signed(), usage, 1);
+        let ended = match second {
+            5 => vec![short.id],
+            59 => vec![wide.id],
+            _ => vec![],
+        };
+        update(&mut model, Message::Gone(ended));
+    }
+    model
+}
+
+#[test]
+fn processes() {
+    insta::assert_snapshot!(pictures(&busy()));
+}
+
+#[test]
+fn totals_by_name() {
+    let mut model = busy();
+    model.settings.measure = Measure::Total;
+    model.settings.grouping = Grouping::Name;
+    read(
+        &mut model,
+        60,
+        vec![tcp(&process(813, "rsync"), "198.51.100.5:22", 1, 2)],
+        4,
+    );
+    insta::assert_snapshot!(pictures(&model));
+}
+
+#[test]
+fn filter_being_typed() {
+    let mut model = busy();
+    model.settings.process_filter = "fire".to_owned();
+    model.typing = Some(String::new());
+    insta::assert_snapshot!(pictures(&model));
+}
+
+#[test]
+fn filter_without_a_match() {
+    let mut model = busy();
+    model.settings.process_filter = "nobody".to_owned();
+    insta::assert_snapshot!(pictures(&model));
+}
+
+#[test]
+fn help() {
+    let mut model = busy();
+    model.help = true;
+    insta::assert_snapshot!(pictures(&model));
+}
+
+#[test]
+fn remotes() {
+    let mut model = busy();
+    let row = model.process_table().rows.swap_remove(1);
+    model.screen = Screen::Remotes {
+        title: title_of(&row),
+        of: row.key,
+    };
+    insta::assert_snapshot!(pictures(&model));
+}
+
+#[test]
+fn no_traffic_yet() {
+    let mut model = empty();
+    read(&mut model, 0, vec![], 1);
+    insta::assert_snapshot!(pictures(&model));
+}
+
+/// Two things not seen, bytes lost, and a late screen.
+fn degraded() -> Model {
+    let mut model = busy();
+    let mut unwell = health();
+    for (code, summary) in [
+        ("ktls_splice", "kTLS splice-in is not seen by tracepoints"),
+        (
+            "cgroup_hooks_missing",
+            "remotes of unconnected UDP are unresolved",
+        ),
+    ] {
+        unwell.degradations.push(Degradation {
+            code: code.to_owned(),
+            summary: summary.to_owned(),
+            remedy: "use a kernel that lets fexit programs load".to_owned(),
+        });
+    }
+    unwell.losses.add(
+        LossReason::FlowsFull,
+        LossCount {
+            events: 12,
+            sent_bytes: 3_400,
+            received_bytes: 0,
+        },
+    );
+    report(&mut model, unwell);
+    model.ledger.merged_windows = 3;
+    model
+}
+
+#[test]
+fn degradations_and_losses() {
+    insta::assert_snapshot!(pictures(&degraded()));
+}
+
+#[test]
+fn health_screen() {
+    let mut model = degraded();
+    model.screen = Screen::Health;
+    insta::assert_snapshot!(pictures(&model));
+}
+
+#[test]
+fn problems_are_never_cut_off_the_state_line() {
+    for width in [40, 60, 80, 200] {
+        let picture = terminal(&degraded(), (width, 15), Theme::Plain)
+            .backend()
+            .to_string();
+        assert!(picture.contains("2 degraded"), "{picture}");
+    }
+}
+
+#[test]
+fn a_collector_that_fell_silent_is_shown() {
+    let mut model = busy();
+    update(
+        &mut model,
+        Message::Silent(Some(std::time::Duration::from_secs(9))),
+    );
+    assert!(pictures(&model).contains("no numbers for 9 s"));
+}
+
+#[test]
+fn without_colours_nothing_has_a_colour() {
+    for (theme, expected) in [(Theme::Plain, false), (Theme::Colour, true)] {
+        let terminal = terminal(&degraded(), (80, 24), theme);
+        let cells = &terminal.backend().buffer().content;
+        let coloured = cells
+            .iter()
+            .any(|cell| (cell.fg, cell.bg) != (Color::Reset, Color::Reset));
+        assert_eq!(coloured, expected, "{theme:?}");
+    }
+}
+
+#[test]
+fn every_size_can_be_drawn() {
+    let mut models = [empty(), busy(), degraded(), degraded(), busy()];
+    models[3].screen = Screen::Health;
+    models[4].help = true;
+    let row = models[1].process_table().rows.swap_remove(0);
+    let mut remotes = busy();
+    remotes.screen = Screen::Remotes {
+        title: title_of(&row),
+        of: row.key,
+    };
+    for model in models.iter().chain([&remotes]) {
+        for width in [0, 1, 2, 3, 7, 13, 20, 33, 250] {
+            for height in [0, 1, 2, 3, 4, 5, 6, 9, 18, 60] {
+                terminal(model, (width, height), Theme::Colour);
+            }
+        }
+    }
+}
