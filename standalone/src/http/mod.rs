@@ -1,13 +1,42 @@
 //! The HTTP API and the web page.
+//!
+//! [`serve`] answers on a listener that the caller has bound. Every request passes the
+//! [`guard`] (who may ask at all), then one route family: `health`, `usage`, `series`, `live`
+//! (the API, under `/api/v1/`), `page` (the embedded files). Each family has its filter first,
+//! its handler next, its model last. Whatever goes wrong becomes one JSON shape in [`error`].
+//! The past is read from SQLite on blocking threads (`database`), the present from
+//! [`Live`]; nothing here asks the kernel.
+
+mod api;
+mod conditions;
+mod database;
+mod error;
+mod guard;
+mod health;
+mod live;
+mod page;
+mod params;
+mod routes;
+mod series;
+mod server;
+mod step;
+#[cfg(test)]
+mod tests;
+mod usage;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use jiff::Timestamp;
+use tracing::warn;
 
 use crate::live::Live;
 use crate::topology::status::SinkStatus;
+
+use api::Api;
 
 /// What the API shows.
 pub struct ApiState {
@@ -15,18 +44,45 @@ pub struct ApiState {
     pub live: Arc<Live>,
     /// The past; `None` if no sink keeps it.
     pub database: Option<PathBuf>,
-    /// The sinks.
+    /// The sinks, as shown in `health`.
     pub sinks: Vec<Arc<dyn SinkStatus>>,
     /// When the program started.
     pub started: Timestamp,
 }
 
-/// Answers requests until `shutdown`.
+impl std::fmt::Debug for ApiState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiState")
+            .field("database", &self.database)
+            .field("started", &self.started)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Answers requests until `shutdown`, then ends event streams at once and waits a moment for the
+/// other requests.
 pub async fn serve(
     listener: tokio::net::TcpListener,
     state: ApiState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    shutdown.await;
-    drop((listener, state));
+    let bound = match listener.local_addr() {
+        Ok(address) => address.ip(),
+        Err(error) => {
+            warn!(%error, "Own address unknown; only requests to loopback names are answered.");
+            IpAddr::from([127, 0, 0, 1])
+        }
+    };
+    let stop = shutdown.boxed().shared();
+    let api = Arc::new(Api::new(state, bound, stop.clone()));
+    server::run(listener, routes::routes(api), stop).await;
+}
+
+/// The clock of the API.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rim: a request's relative times count from here"
+)]
+fn now() -> Timestamp {
+    Timestamp::now()
 }

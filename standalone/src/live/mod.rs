@@ -1,36 +1,124 @@
-//! The last windows, in memory.
+//! The last windows, in memory: what the page and the terminal show as *now*.
+//!
+//! [`Live`] is fed by its [sink](Live::sink) and may be asked from anywhere. What is kept is
+//! bounded; the rest is folded with exact totals and counted in [`Folds`]. The rules are in
+//! `state` and `window` (pure); this file is the lock around them.
 
-use std::sync::Arc;
+mod frame;
+mod limits;
+mod moved;
+mod sink;
+mod state;
+mod subscription;
+#[cfg(test)]
+pub(crate) mod testing;
+mod window;
 
-use async_trait::async_trait;
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
-use nettally_source::{Event, Sink, StreamSink};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The present.
+use nettally_source::{HealthReport, Sink, UsageBatch};
+use tokio::sync::watch;
+
+pub use frame::{FlowChoice, Frame, ProcessNow, RemoteNow, Remotes};
+pub use limits::Folds;
+pub use moved::Moved;
+pub use subscription::Subscription;
+
+use state::State;
+use subscription::Newest;
+
+/// The last two minutes of usage, and the latest health of each source.
 #[derive(Debug)]
-pub struct Live;
+pub struct Live {
+    state: Mutex<State>,
+    newest: watch::Sender<Newest>,
+}
+
+/// How much is kept, for `/api/v1/health`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Kept {
+    /// Windows in memory.
+    pub windows: usize,
+    /// Processes with a total since start.
+    pub processes: usize,
+    /// What did not fit.
+    #[serde(flatten)]
+    pub folds: Folds,
+}
 
 impl Live {
     /// Nothing seen yet.
     #[must_use]
     pub fn new() -> Arc<Self> {
-        Arc::new(Self)
+        Arc::new(Self {
+            state: Mutex::default(),
+            newest: watch::Sender::default(),
+        })
     }
 
-    /// A sink that feeds this.
+    /// A sink that feeds this. When its input ends, so do all subscriptions.
     #[must_use]
     pub fn sink(self: &Arc<Self>) -> Sink {
-        Box::new(LiveSink)
+        Box::new(sink::LiveSink(Arc::clone(self)))
     }
-}
 
-struct LiveSink;
+    /// The newest window, and every process of the kept windows with what it moved in each.
+    #[must_use]
+    pub fn snapshot(&self) -> Frame {
+        self.lock().snapshot()
+    }
 
-#[async_trait]
-impl StreamSink for LiveSink {
-    async fn run(self: Box<Self>, mut input: BoxStream<'_, Event>) -> Result<(), ()> {
-        while input.next().await.is_some() {}
-        Ok(())
+    /// Follows the windows from now on.
+    #[must_use]
+    pub fn subscribe(self: &Arc<Self>) -> Subscription {
+        Subscription::new(Arc::clone(self), self.newest.subscribe())
+    }
+
+    /// Whom processes talked to in the kept windows: the `limit` largest.
+    #[must_use]
+    pub fn remotes(&self, choice: &FlowChoice, limit: usize) -> Remotes {
+        self.lock().remotes(choice, limit)
+    }
+
+    /// The latest report of each source, by the source's name.
+    #[must_use]
+    pub fn reports(&self) -> Vec<Arc<HealthReport>> {
+        self.lock().reports.values().cloned().collect()
+    }
+
+    /// How much is kept and what did not fit.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        let state = self.lock();
+        Kept {
+            windows: state.kept_windows(),
+            processes: state.known_processes(),
+            folds: state.folds,
+        }
+    }
+
+    fn update(&self, batch: &UsageBatch) {
+        let frame = Arc::new(self.lock().update(batch));
+        self.newest.send_replace(Newest {
+            frame,
+            has_ended: false,
+        });
+    }
+
+    fn report(&self, report: Arc<HealthReport>) {
+        self.lock().report(report);
+    }
+
+    fn end(&self) {
+        self.newest.send_modify(|newest| newest.has_ended = true);
+    }
+
+    fn count_skipped(&self, windows: u64) {
+        self.lock().folds.skipped += windows;
+    }
+
+    /// A panic elsewhere leaves at worst one window half added up; showing it beats ending.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

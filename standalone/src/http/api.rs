@@ -1,0 +1,51 @@
+//! What every handler shares.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, Shared};
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+
+use super::ApiState;
+use super::database::Database;
+use crate::live::Live;
+use crate::topology::status::SinkStatus;
+
+/// Open event streams. A browser holds one for each tab.
+const MAX_STREAMS: usize = 64;
+
+/// Ready once the server should end.
+pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
+
+/// What every handler shares.
+pub(super) struct Api {
+    pub(super) live: Arc<Live>,
+    pub(super) database: Database,
+    pub(super) sinks: Vec<Arc<dyn SinkStatus>>,
+    pub(super) started: Timestamp,
+    /// The address that is listened on.
+    pub(super) bound: IpAddr,
+    pub(super) streams: Arc<Semaphore>,
+    pub(super) stop: Stop,
+}
+
+impl Api {
+    pub(super) fn new(state: ApiState, bound: IpAddr, stop: Stop) -> Self {
+        let ApiState {
+            live,
+            database,
+            sinks,
+            started,
+        } = state;
+        Self {
+            live,
+            database: Database::new(database),
+            sinks,
+            started,
+            bound,
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            stop,
+        }
+    }
+}

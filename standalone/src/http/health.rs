@@ -1,0 +1,192 @@
+//! `GET health`: what is measured, what is missed, what was lost.
+
+use std::sync::Arc;
+
+use nettally_source::{Degradation, HealthReport, LossReason, Losses, ProgramStats};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use warp::filters::BoxedFilter;
+use warp::reply::Reply as _;
+use warp::{Filter as _, Rejection, reject, reply::Response};
+
+use super::api::Api;
+use super::error::ApiError;
+use super::now;
+use super::params::{Params, query_string};
+use crate::live::Kept;
+use crate::topology::status::SinkStatus;
+
+/// The route.
+pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
+    warp::path!("health")
+        .and(warp::get())
+        .and(query_string())
+        .and_then(move |query: String| answer(Arc::clone(&api), query))
+        .boxed()
+}
+
+async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
+    Params::parse(&query, &[]).map_err(reject::custom)?;
+    let reports = api.live.reports();
+    let health = Health {
+        summary: Summary::of(&api),
+        version: env!("CARGO_PKG_VERSION"),
+        started: api.started,
+        uptime_secs: now().duration_since(api.started).as_secs().max(0),
+        programs: reports.iter().flat_map(|r| &r.programs).collect(),
+        sources: reports
+            .iter()
+            .map(|report| SourceHealth::of(report))
+            .collect(),
+        sinks: api.sinks.iter().map(|sink| sink_health(&**sink)).collect(),
+        live: api.live.kept(),
+        database: database(&api).await,
+    };
+    Ok(warp::reply::json(&health).into_response())
+}
+
+/// The state of the file, or why it is not known; null without one.
+async fn database(api: &Api) -> Value {
+    match api.database.ask(|reader| reader.stats()).await {
+        Ok(stats) => json!(stats),
+        Err(ApiError::NoDatabase) => Value::Null,
+        Err(error) => json!({ "error": error.with_causes() }),
+    }
+}
+
+/// What a sink says of itself, with its name and losses.
+fn sink_health(sink: &dyn SinkStatus) -> Value {
+    let mut figures = Map::new();
+    let status = sink.status();
+    if let Some(said) = status.as_object() {
+        figures.extend(said.clone());
+    } else {
+        figures.insert("status".to_owned(), status);
+    }
+    figures.insert("name".to_owned(), json!(sink.name()));
+    figures.insert("losses".to_owned(), json!(sink.losses()));
+    Value::Object(figures)
+}
+
+/// How complete the numbers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    /// Nothing has been heard from a source yet.
+    Starting,
+    Ok,
+    /// Something is not seen, or bytes were lost.
+    Degraded,
+}
+
+/// The part of health that also goes with every live event.
+#[derive(Debug, Serialize)]
+pub(super) struct Summary {
+    status: Status,
+    /// Null before the source has reported.
+    backend: Option<String>,
+    kernel: Option<String>,
+    degradations: Vec<Degradation>,
+    /// Since start, on the way from the kernel into every sink.
+    losses: Losses,
+}
+
+impl Summary {
+    pub(super) fn of(api: &Api) -> Self {
+        let reports = api.live.reports();
+        let mut losses = Losses::default();
+        for report in &reports {
+            losses.merge(&report.losses);
+        }
+        for sink in &api.sinks {
+            losses.merge(&sink.losses());
+        }
+        let degradations: Vec<_> = reports
+            .iter()
+            .flat_map(|report| report.degradations.iter().cloned())
+            .collect();
+        let status = if reports.is_empty() {
+            Status::Starting
+        } else if degradations.is_empty() && !losses.0.keys().copied().any(hides_bytes) {
+            Status::Ok
+        } else {
+            Status::Degraded
+        };
+        Self {
+            status,
+            backend: reports.first().map(|report| report.backend.clone()),
+            kernel: reports.first().map(|report| report.kernel.clone()),
+            degradations,
+            losses,
+        }
+    }
+}
+
+/// Whether bytes are missing from the rows, or wrong in them; otherwise only a detail is missing.
+const fn hides_bytes(reason: LossReason) -> bool {
+    match reason {
+        LossReason::FlowsFull
+        | LossReason::SocketStorage
+        | LossReason::OwnerUnknown
+        | LossReason::RecursionMissed
+        | LossReason::DrainMismatch
+        | LossReason::OverReported
+        | LossReason::SinkQueueFull
+        | LossReason::SinkFailed => true,
+        LossReason::ProcessesFull | LossReason::RemoteUnresolved | LossReason::ProcessUnknown => {
+            false
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Health<'a> {
+    #[serde(flatten)]
+    summary: Summary,
+    version: &'static str,
+    started: jiff::Timestamp,
+    uptime_secs: i64,
+    programs: Vec<&'a ProgramStats>,
+    sources: Vec<SourceHealth<'a>>,
+    sinks: Vec<Value>,
+    live: Kept,
+    database: Value,
+}
+
+#[derive(Serialize)]
+struct SourceHealth<'a> {
+    name: &'a str,
+    time: jiff::Timestamp,
+    backend: &'a str,
+    windows: u64,
+    flows: u64,
+    flows_capacity: u64,
+    drain_ms: f64,
+}
+
+impl<'a> SourceHealth<'a> {
+    fn of(report: &'a HealthReport) -> Self {
+        let HealthReport {
+            time,
+            source,
+            backend,
+            kernel: _,
+            programs: _,
+            degradations: _,
+            losses: _,
+            windows,
+            flows,
+            flows_capacity,
+            drain_ms,
+        } = report;
+        Self {
+            name: source,
+            time: *time,
+            backend,
+            windows: *windows,
+            flows: *flows,
+            flows_capacity: *flows_capacity,
+            drain_ms: *drain_ms,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `GET live`: one server-sent event for each window; `GET live/remotes`: whom a process talks to.
+
+mod model;
+mod remotes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt as _, stream};
+use tokio::sync::OwnedSemaphorePermit;
+use warp::filters::BoxedFilter;
+use warp::filters::sse::Event;
+use warp::reply::Reply as _;
+use warp::{Filter as _, Rejection, reject, reply::Response};
+
+use super::api::Api;
+use super::error::ApiError;
+use super::health::Summary;
+use super::params::{Params, query_string};
+use crate::live::{Frame, Subscription};
+
+use model::LiveEvent;
+
+/// A comment this often keeps proxies and tunnels from closing a quiet stream.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How long a browser waits before it asks again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// The routes.
+pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
+    let events_api = Arc::clone(&api);
+    let events = warp::path!("live")
+        .and(warp::get())
+        .and(query_string())
+        .and_then(move |query: String| answer(Arc::clone(&events_api), query));
+    events.or(remotes::route(api)).unify().boxed()
+}
+
+async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
+    Params::parse(&query, &[]).map_err(reject::custom)?;
+    let permit = Arc::clone(&api.streams)
+        .try_acquire_owned()
+        .map_err(|_all_taken| reject::custom(ApiError::Busy))?;
+    let stop = api.stop.clone();
+    let events = events(api, permit).take_until(stop);
+    let events = warp::sse::keep_alive().interval(KEEP_ALIVE).stream(events);
+    Ok(warp::sse::reply(events).into_response())
+}
+
+/// A snapshot at once, then one event for each window.
+fn events(
+    api: Arc<Api>,
+    permit: OwnedSemaphorePermit,
+) -> impl Stream<Item = Result<Event, serde_json::Error>> + Send {
+    let mut subscription = api.live.subscribe();
+    let snapshot = api.live.snapshot();
+    subscription.skip_to(snapshot.sequence);
+    let first = event("snapshot", &snapshot, &api).map(|event| event.retry(RETRY));
+    let following = stream::unfold(
+        (api, subscription, permit),
+        |(api, mut subscription, permit): (Arc<Api>, Subscription, _)| async move {
+            let frame = subscription.next().await?;
+            let event = event("window", &frame, &api);
+            Some((event, (api, subscription, permit)))
+        },
+    );
+    stream::iter([first]).chain(following)
+}
+
+fn event(name: &str, frame: &Frame, api: &Api) -> Result<Event, serde_json::Error> {
+    Event::default()
+        .event(name)
+        .id(frame.sequence.to_string())
+        .json_data(LiveEvent::of(frame, Summary::of(api)))
+}

@@ -1,0 +1,145 @@
+//! The JSON of a live event.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use nettally_source::{ProcessId, Protocol, Window};
+use serde::Serialize;
+
+use crate::http::health::Summary;
+use crate::live::{Frame, Moved, ProcessNow};
+
+/// One window.
+#[derive(Serialize)]
+pub(super) struct LiveEvent<'a> {
+    /// Number of the window since start; a gap means that this reader was too slow.
+    sequence: u64,
+    /// Null before the first.
+    window: Option<Window>,
+    window_secs: f64,
+    #[serde(flatten)]
+    moved: Moved,
+    sent_bytes_per_second: f64,
+    received_bytes_per_second: f64,
+    /// Of everything, since start.
+    since_start: Moved,
+    /// Largest first.
+    processes: Vec<LiveProcess<'a>>,
+    /// Processes that are too many to be listed.
+    other: Moved,
+    health: Summary,
+}
+
+#[derive(Serialize)]
+struct LiveProcess<'a> {
+    /// Differs between two processes that had the same number one after the other.
+    id: String,
+    process: &'a str,
+    pid: u32,
+    exe: Option<&'a str>,
+    user: Option<String>,
+    #[serde(flatten)]
+    moved: Moved,
+    sent_bytes_per_second: f64,
+    received_bytes_per_second: f64,
+    /// The protocols that it ever used.
+    protocols: BTreeMap<Protocol, LiveProtocol>,
+    /// Different addresses.
+    remotes: u32,
+    /// Since `since`.
+    total: Moved,
+    since: Timestamp,
+}
+
+#[derive(Serialize)]
+struct LiveProtocol {
+    #[serde(flatten)]
+    moved: Moved,
+    total: Moved,
+    /// `[sent, received]` in each of the kept windows, the newest last; only in a snapshot.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    recent: Vec<[u64; 2]>,
+}
+
+impl<'a> LiveEvent<'a> {
+    pub(super) fn of(frame: &'a Frame, health: Summary) -> Self {
+        let Frame {
+            sequence,
+            window,
+            processes,
+            other,
+            moved,
+            since_start,
+        } = frame;
+        Self {
+            sequence: *sequence,
+            window: *window,
+            window_secs: frame.seconds(),
+            moved: *moved,
+            sent_bytes_per_second: frame.per_second(moved.sent_bytes),
+            received_bytes_per_second: frame.per_second(moved.received_bytes),
+            since_start: *since_start,
+            processes: processes
+                .iter()
+                .map(|process| LiveProcess::of(process, frame))
+                .collect(),
+            other: *other,
+            health,
+        }
+    }
+}
+
+impl<'a> LiveProcess<'a> {
+    fn of(now: &'a ProcessNow, frame: &Frame) -> Self {
+        let ProcessNow {
+            process,
+            protocols,
+            remotes,
+            totals,
+            since,
+            recent,
+        } = now;
+        let ProcessId {
+            pid,
+            start_boottime_ns,
+        } = process.id;
+        let moved = now.moved();
+        Self {
+            id: format!("{pid}-{start_boottime_ns}"),
+            process: &process.name,
+            pid,
+            exe: process.exe.as_deref(),
+            user: process
+                .user
+                .clone()
+                .or_else(|| process.uid.map(|uid| uid.to_string())),
+            moved,
+            sent_bytes_per_second: frame.per_second(moved.sent_bytes),
+            received_bytes_per_second: frame.per_second(moved.received_bytes),
+            protocols: Protocol::ALL
+                .into_iter()
+                .enumerate()
+                .filter(|(index, _)| totals[*index] != Moved::default())
+                .map(|(index, protocol)| {
+                    let used = LiveProtocol {
+                        moved: protocols[index],
+                        total: totals[index],
+                        recent: recent.iter().map(|moved| pair(moved[index])).collect(),
+                    };
+                    (protocol, used)
+                })
+                .collect(),
+            remotes: *remotes,
+            total: now.total(),
+            since: *since,
+        }
+    }
+}
+
+const fn pair(moved: Moved) -> [u64; 2] {
+    let Moved {
+        sent_bytes,
+        received_bytes,
+    } = moved;
+    [sent_bytes, received_bytes]
+}

@@ -1,0 +1,62 @@
+//! The web page: files that are part of the program.
+
+use warp::filters::BoxedFilter;
+use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use warp::path::FullPath;
+use warp::{Filter as _, reject, reply::Reply as _, reply::Response};
+
+/// An embedded file.
+#[derive(Clone, Copy)]
+struct Asset {
+    path: &'static str,
+    content_type: &'static str,
+    content: &'static str,
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+macro_rules! asset {
+    ($path:literal, $content_type:expr, $file:literal) => {
+        Asset {
+            path: $path,
+            content_type: $content_type,
+            content: include_str!(concat!("../../web/", $file)),
+        }
+    };
+}
+
+const ASSETS: [Asset; 12] = [
+    asset!("/", HTML, "index.html"),
+    asset!("/style.css", CSS, "style.css"),
+    asset!("/app.js", JS, "app.js"),
+    asset!("/api.js", JS, "api.js"),
+    asset!("/chart.js", JS, "chart.js"),
+    asset!("/detail.js", JS, "detail.js"),
+    asset!("/dom.js", JS, "dom.js"),
+    asset!("/format.js", JS, "format.js"),
+    asset!("/model.js", JS, "model.js"),
+    asset!("/spark.js", JS, "spark.js"),
+    asset!("/table.js", JS, "table.js"),
+    asset!("/icon.svg", SVG, "icon.svg"),
+];
+
+/// The route.
+pub(super) fn route() -> BoxedFilter<(Response,)> {
+    warp::path::full()
+        .and_then(|path: FullPath| async move {
+            ASSETS
+                .into_iter()
+                .find(|asset| asset.path == path.as_str())
+                .ok_or_else(reject::not_found)
+        })
+        .and(warp::get())
+        .map(|asset: Asset| {
+            let reply = warp::reply::with_header(asset.content, CONTENT_TYPE, asset.content_type);
+            // The files change with the program, which nobody's cache can know.
+            warp::reply::with_header(reply, CACHE_CONTROL, "no-cache").into_response()
+        })
+        .boxed()
+}

@@ -1,0 +1,138 @@
+//! `GET usage`: how much each group moved in a span of time.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use nettally_sqlite_sink::{Field, Order, OrderBy, UsageQuery};
+use warp::filters::BoxedFilter;
+use warp::reply::Reply as _;
+use warp::{Filter as _, Rejection, reject, reply::Response};
+
+use super::api::Api;
+use super::error::ApiError;
+use super::params::{Params, query_string};
+use super::{conditions, now};
+
+const DEFAULT_ROWS: u32 = 1_000;
+const MAX_ROWS: u32 = 10_000;
+
+/// The route.
+pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
+    warp::path!("usage")
+        .and(warp::get())
+        .and(query_string())
+        .and_then(move |query: String| answer(Arc::clone(&api), query))
+        .boxed()
+}
+
+async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
+    let query = parsed(&query, now()).map_err(reject::custom)?;
+    let answer = api.database.ask(move |reader| reader.usage(&query)).await;
+    Ok(warp::reply::json(&answer.map_err(reject::custom)?).into_response())
+}
+
+fn parsed(query: &str, now: Timestamp) -> Result<UsageQuery, ApiError> {
+    let own = ["group_by", "order_by", "limit", "cursor"];
+    let allowed = [&conditions::PARAMETERS[..], &own[..]].concat();
+    let params = Params::parse(query, &allowed)?;
+    let group_by: Vec<Field> = params.list("group_by")?;
+    if let Some((_, twice)) = group_by
+        .iter()
+        .enumerate()
+        .find(|(index, field)| group_by[..*index].contains(field))
+    {
+        let message = format!("`{twice}` is given more than once");
+        return Err(ApiError::parameter("group_by", message));
+    }
+    Ok(UsageQuery {
+        range: conditions::range(&params, now)?,
+        filter: conditions::filter(&params)?,
+        order: order(params.text("order_by"), &group_by)?,
+        limit: Some(params.limit(DEFAULT_ROWS, MAX_ROWS)?),
+        offset: params.number("cursor")?.unwrap_or(0),
+        group_by,
+    })
+}
+
+/// `sent_bytes`, `process:asc`; without a direction, bytes go down and names go up.
+fn order(text: Option<&str>, group_by: &[Field]) -> Result<Order, ApiError> {
+    let Some(text) = text else {
+        return Ok(Order::default());
+    };
+    let refused = |what: &str| {
+        let fields: String = group_by.iter().map(|field| format!(", {field}")).collect();
+        let message = format!(
+            "cannot order by `{what}`; allowed: total_bytes, sent_bytes, received_bytes{fields} \
+             (a field must be in group_by), each with :asc or :desc"
+        );
+        Err(ApiError::parameter("order_by", message))
+    };
+    let (name, direction) = match text.split_once(':') {
+        Some((name, direction)) => (name, Some(direction)),
+        None => (text, None),
+    };
+    let by = match name {
+        "total_bytes" => OrderBy::TotalBytes,
+        "sent_bytes" => OrderBy::SentBytes,
+        "received_bytes" => OrderBy::ReceivedBytes,
+        name => match group_by.iter().find(|field| field.name() == name) {
+            Some(field) => OrderBy::Field(*field),
+            None => return refused(name),
+        },
+    };
+    let descending = match direction {
+        None => !matches!(by, OrderBy::Field(_)),
+        Some("asc") => false,
+        Some("desc") => true,
+        Some(_) => return refused(text),
+    };
+    Ok(Order { by, descending })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::testing::instant;
+
+    #[test]
+    fn every_parameter_reaches_the_question() {
+        let text = "group_by=process,remote_ip&order_by=process:desc&limit=5&cursor=10&pid=7";
+        let query = parsed(text, instant(0)).unwrap();
+        assert_eq!(query.group_by, [Field::Process, Field::RemoteIp]);
+        let order = Order {
+            by: OrderBy::Field(Field::Process),
+            descending: true,
+        };
+        assert_eq!(
+            (query.order, query.limit, query.offset),
+            (order, Some(5), 10)
+        );
+        assert!(query.filter.is_some());
+    }
+
+    #[test]
+    fn a_bad_parameter_is_named() {
+        for (query, name) in [
+            ("group_by=colour", "group_by"),
+            ("group_by=pid,pid", "group_by"),
+            ("order_by=process", "order_by"),
+            ("order_by=sent_bytes:up", "order_by"),
+            ("limit=0", "limit"),
+            ("limit=10001", "limit"),
+            ("cursor=-1", "cursor"),
+            ("pid=me", "pid"),
+            ("protocol=icmp", "protocol"),
+            ("sinse=1h", "sinse"),
+            ("limit=1&limit=1", "limit"),
+            ("since=tomorrow-ish", "since"),
+            ("where=process", "where"),
+            ("remote_ip=nowhere/8", "remote_ip"),
+        ] {
+            let error = parsed(query, instant(0)).unwrap_err();
+            assert!(
+                matches!(&error, ApiError::Parameter { name: found, .. } if found == name),
+                "{query}: {error:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,266 @@
+// The page: one model, fed by the live stream; a table, two charts and a panel that show it.
+
+import { follow, get } from "./api.js";
+import { Chart, indexed, times } from "./chart.js";
+import { Detail } from "./detail.js";
+import { byId, h, setText } from "./dom.js";
+import { bytes, clock, processName, rate, visible } from "./format.js";
+import { Model } from "./model.js";
+import { ProcessTable } from "./table.js";
+
+const PAST_EVERY_MS = 10_000;
+const SERIES = 7;
+
+const model = new Model();
+const state = { protocol: "all", search: "", isOpen: false, hasOpened: false, lastEvent: null };
+
+const chart = new Chart(byId("chart"));
+const detail = new Detail(() => select(null));
+const table = new ProcessTable(byId("processes"), byId("processes-more"), (process) =>
+  select({ name: process.process, pid: process.pid }),
+);
+table.onSort = () => drawTable();
+
+// What is selected lives in the address, so that it can be linked and the back button works.
+
+function selection() {
+  const parameters = new URLSearchParams(location.hash.slice(1));
+  const name = parameters.get("process");
+  if (name === null) return null;
+  const pid = Number.parseInt(parameters.get("pid") ?? "", 10);
+  return { name, pid: Number.isNaN(pid) ? null : pid };
+}
+
+function select(choice) {
+  const parameters = new URLSearchParams();
+  if (choice !== null) {
+    parameters.set("process", choice.name);
+    if (choice.pid !== null) parameters.set("pid", choice.pid);
+  }
+  const target = choice === null ? location.pathname : `#${parameters}`;
+  history.pushState(null, "", target);
+  showSelection(choice !== null);
+}
+
+function showSelection(moveFocus) {
+  const wasOpen = detail.isOpen;
+  detail.open(selection());
+  drawTable();
+  if (moveFocus && detail.isOpen) {
+    byId("detail-close").focus({ preventScroll: true });
+    byId("detail").scrollIntoView({ block: "nearest" });
+  } else if (wasOpen && !detail.isOpen) {
+    byId("search").focus({ preventScroll: true });
+  }
+}
+
+window.addEventListener("popstate", () => showSelection(false));
+window.addEventListener("hashchange", () => showSelection(false));
+
+// Filters
+
+for (const button of document.querySelectorAll("[data-protocol]")) {
+  button.addEventListener("click", () => {
+    state.protocol = button.dataset.protocol;
+    for (const other of document.querySelectorAll("[data-protocol]")) {
+      other.setAttribute("aria-pressed", String(other === button));
+    }
+    drawTable();
+    detail.refreshLive(model, state.protocol);
+    refreshPast();
+  });
+}
+byId("search").addEventListener("input", (event) => {
+  state.search = event.target.value;
+  drawTable();
+});
+
+// The present
+
+follow(
+  (name, event) => {
+    state.lastEvent = Date.now();
+    model.apply(name, event);
+    drawHeader();
+    drawTable();
+    detail.refreshLive(model, state.protocol);
+  },
+  (isOpen) => {
+    const isBack = isOpen && state.hasOpened && !state.isOpen;
+    state.isOpen = isOpen;
+    state.hasOpened ||= isOpen;
+    drawHeader();
+    if (isBack) refreshPast();
+  },
+);
+setInterval(drawHeader, 1000);
+
+function connection() {
+  const { status, backend } = model.event?.health ?? {};
+  const silence = state.lastEvent === null ? 0 : (Date.now() - state.lastEvent) / 1000;
+  if (!state.isOpen) {
+    return state.hasOpened
+      ? { name: "offline", word: "Reconnecting", note: "nettally does not answer. It may have been stopped; this page reconnects by itself." }
+      : { name: "starting", word: "Connecting", note: "" };
+  }
+  if (model.event === null || model.event.window === null) {
+    return { name: "starting", word: "Starting", note: "" };
+  }
+  if (silence > 5 + 3 * model.seconds) {
+    return { name: "offline", word: "Silent", note: `No window for ${Math.round(silence)} seconds.` };
+  }
+  if (status === "degraded") return { name: "degraded", word: "Live, degraded", note: "" };
+  return { name: "live", word: "Live", note: "", backend };
+}
+
+function drawHeader() {
+  const { name, word, note } = connection();
+  const pill = byId("state");
+  pill.dataset.state = name;
+  setText(byId("state-word"), word);
+  document.body.classList.toggle("offline", name === "offline");
+  const banner = byId("banner");
+  const when = state.lastEvent === null ? "" : ` The numbers below are from ${clock(new Date(state.lastEvent))}.`;
+  banner.hidden = note === "";
+  setText(banner, note === "" ? "" : note + when);
+
+  const { event } = model;
+  if (event === null) return;
+  const { backend, kernel } = event.health;
+  setText(byId("backend"), backend === null ? "" : `${visible(backend)} · Linux ${visible(kernel ?? "")}`);
+  const [received, sent] = [event.received_bytes_per_second, event.sent_bytes_per_second];
+  setText(byId("total-received"), rate(received));
+  setText(byId("total-sent"), rate(sent));
+  setText(byId("since-received"), `${bytes(event.since_start.received_bytes)} since start`);
+  setText(byId("since-sent"), `${bytes(event.since_start.sent_bytes)} since start`);
+  document.title = name === "offline" ? "(offline) nettally" : `↓ ${rate(received)} ↑ ${rate(sent)} · nettally`;
+  drawNotices(event.health);
+}
+
+/** What is missed and what was lost; nothing to say hides it. */
+function drawNotices({ degradations, losses }) {
+  const reasons = Object.entries(losses);
+  const notices = byId("notices");
+  notices.hidden = degradations.length + reasons.length === 0;
+  const items = degradations.map(({ summary, remedy }) =>
+    h("li", {}, h("strong", {}, visible(summary)), remedy === "" ? "" : ` To see it: ${visible(remedy)}.`),
+  );
+  for (const [reason, { events, sent_bytes: sent, received_bytes: received }] of reasons) {
+    const cost = sent + received > 0 ? `, ${bytes(received)} received and ${bytes(sent)} sent` : "";
+    items.push(h("li", {}, h("strong", {}, LOSSES[reason] ?? reason), `: ${events} times${cost}`));
+  }
+  const text = items.map((item) => item.textContent).join("\n");
+  if (notices.dataset.text === text) return;
+  notices.dataset.text = text;
+  const parts = [];
+  if (degradations.length > 0) parts.push(plural(degradations.length, "limitation"));
+  if (reasons.length > 0) parts.push(plural(reasons.length, "kind of loss", "kinds of loss"));
+  setText(byId("notices-summary"), parts.join(" and "));
+  byId("notices-list").replaceChildren(...items);
+}
+
+const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+const LOSSES = {
+  flows_full: "The kernel's flow table was full; bytes are missing",
+  processes_full: "The kernel's process table was full; names come from /proc",
+  remote_unresolved: "Bytes are exact, their remote is unknown",
+  socket_storage: "No kernel memory for a socket; some receives are missing",
+  owner_unknown: "Received bytes that no known process read",
+  recursion_missed: "A kernel program was skipped; bytes are missing",
+  drain_mismatch: "The kernel's sums and rows disagree",
+  over_reported: "Bytes were reported too high earlier",
+  process_unknown: "A process could not be named",
+  sink_queue_full: "A sink was too slow; rows are missing in it",
+  sink_failed: "A sink could not store or deliver rows",
+};
+
+function drawTable() {
+  const chosen = selection();
+  const count = table.draw(model, {
+    ...state,
+    selected: (process) =>
+      chosen !== null &&
+      process.process === chosen.name &&
+      (chosen.pid === null || chosen.pid === process.pid),
+  });
+  setText(byId("empty"), count > 0 ? "" : emptyWords());
+  byId("empty").hidden = count > 0;
+}
+
+function emptyWords() {
+  if (model.event === null || model.event.window === null) return "Waiting for the first window…";
+  if (model.processes.size === 0) {
+    return "No traffic yet. A process appears here as soon as it sends or receives.";
+  }
+  const over = state.protocol === "all" ? "" : ` over ${state.protocol.toUpperCase()}`;
+  return state.search === ""
+    ? `Nothing moved${over} in the last two minutes.`
+    : `No process${over} fits “${visible(state.search)}”.`;
+}
+
+// The past
+
+/** Colours stay with a process for as long as it is among the largest. */
+const slots = new Map();
+
+function slotOf(key, taken) {
+  if (!slots.has(key)) {
+    const used = new Set([...slots].filter(([other]) => taken.has(other)).map(([, slot]) => slot));
+    slots.set(key, [...Array(SERIES).keys()].find((slot) => !used.has(slot)) ?? 0);
+  }
+  return slots.get(key);
+}
+
+let lastAsked = 0;
+
+async function refreshPast() {
+  const asked = (lastAsked += 1);
+  detail.refreshPast();
+  const protocol = state.protocol === "all" ? null : state.protocol;
+  try {
+    const answer = await get("series", { since: "-1h", group_by: "process", limit: SERIES, protocol });
+    if (asked !== lastAsked) return;
+    drawPast(answer);
+  } catch (error) {
+    if (asked !== lastAsked) return;
+    setText(byId("chart-note"), error.code === null ? "" : `No history: ${error.message}.`);
+  }
+}
+
+function drawPast(answer) {
+  const span = times(answer);
+  const keys = new Set(answer.series.filter((line) => !line.is_other).map((line) => String(line.key)));
+  for (const key of slots.keys()) {
+    if (!keys.has(key)) slots.delete(key);
+  }
+  const series = answer.series.map((line) => ({
+    label: line.is_other ? "others" : processName(line.key ?? ""),
+    name: line.is_other ? null : line.key,
+    slot: line.is_other ? "other" : slotOf(String(line.key), keys),
+    total: line.total,
+    points: indexed(line.points, span),
+  }));
+  setText(byId("chart-note"), series.length === 0 ? "No traffic stored in the last hour yet." : "");
+  chart.set({
+    ...span,
+    label: "Traffic of the last hour by process: received above the line, sent below",
+    series,
+  });
+  byId("legend").replaceChildren(...series.map(legendItem));
+}
+
+function legendItem({ label, name, slot, total }) {
+  const text = `${bytes(total.received_bytes)} received, ${bytes(total.sent_bytes)} sent`;
+  const content = [h("i", { class: `swatch slot-${slot}` }), label];
+  if (name === null) return h("li", { title: text }, h("span", {}, ...content));
+  const button = h("button", { type: "button", title: text }, ...content);
+  button.addEventListener("click", () => select({ name, pid: null }));
+  return h("li", {}, button);
+}
+
+showSelection(false);
+refreshPast();
+setInterval(() => {
+  if (!document.hidden && state.isOpen) refreshPast();
+}, PAST_EVERY_MS);

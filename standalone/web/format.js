@@ -1,0 +1,57 @@
+// How values are shown to people. The same rules as in the terminal.
+
+const UNITS = ["KB", "MB", "GB", "TB", "PB", "EB"];
+
+/** `999 B`, `1.50 KB`, `12.3 MB`: decimal units, three digits. */
+export function bytes(count) {
+  if (!(count >= 0)) return "–";
+  if (count < 999.5) return `${Math.round(count)} B`;
+  let value = count / 1000;
+  let unit = 0;
+  while (value >= 999.5 && unit + 1 < UNITS.length) {
+    value /= 1000;
+    unit += 1;
+  }
+  const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return `${value.toFixed(digits)} ${UNITS[unit]}`;
+}
+
+export const rate = (bytesPerSecond) => `${bytes(bytesPerSecond)}/s`;
+
+/** A rate for a dense table: nothing moving is a quiet dash. */
+export const rateOrDash = (bytesPerSecond) => (bytesPerSecond > 0 ? rate(bytesPerSecond) : "–");
+
+/** A round axis label: `20 MB/s`, without needless digits. */
+export function axisRate(bytesPerSecond) {
+  return rate(bytesPerSecond).replace(/(\.\d*?)0+ /, "$1 ").replace(". ", " ");
+}
+
+// Control characters, and those that reorder or hide their neighbours.
+const HARMFUL = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
+
+/** A name with every character that could mislead shown as its escape. */
+export function visible(text) {
+  return text.replace(HARMFUL, (character) => {
+    const code = character.codePointAt(0);
+    const short = { 9: "\\t", 10: "\\n", 13: "\\r" }[code];
+    return short ?? `\\u{${code.toString(16)}}`;
+  });
+}
+
+/** A process name; unknown and empty ones are said in words. */
+export const processName = (name) => (name ? visible(name) : "(no name)");
+
+export const clock = (date, seconds = true) =>
+  date.toLocaleTimeString([], {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: seconds ? "2-digit" : undefined,
+    hourCycle: "h23",
+  });
+
+/** `192.0.2.1:443`, `[2001:db8::1]:443`. */
+export function endpoint(ip, port) {
+  if (ip === null || ip === undefined) return "other";
+  if (port === null || port === undefined) return visible(String(ip));
+  return String(ip).includes(":") ? `[${visible(ip)}]:${port}` : `${visible(ip)}:${port}`;
+}

@@ -1,0 +1,114 @@
+// What the page knows: processes and their last windows. No elements here.
+
+/** Windows kept for the small charts; those of a snapshot are as many at most. */
+export const HISTORY = 120;
+
+/** Windows over which rows are ranked, so that they do not jump with every packet. */
+const RANKED = 4;
+
+export class Model {
+  processes = new Map();
+  event = null;
+
+  /** Takes in an event of the live stream. */
+  apply(name, event) {
+    if (name === "snapshot") this.processes = new Map();
+    const missed = this.event && name === "window" ? event.sequence - this.event.sequence - 1 : 0;
+    this.event = event;
+    const seen = new Set();
+    for (const row of event.processes) {
+      seen.add(row.id);
+      const known = this.processes.get(row.id);
+      const process = known ?? { history: {} };
+      Object.assign(process, row);
+      if (name === "snapshot") restore(process, row.protocols);
+      this.processes.set(row.id, process);
+    }
+    if (name === "window") {
+      for (const [id, process] of this.processes) {
+        if (!seen.has(id)) fallSilent(process);
+        extend(process, missed);
+        if (isForgotten(process)) this.processes.delete(id);
+      }
+    }
+  }
+
+  get seconds() {
+    return this.event?.window_secs || 1;
+  }
+
+  /** What a process moves, over one protocol or all (`"all"`). */
+  view(process, protocol) {
+    const used = parts(process, protocol);
+    const seconds = this.seconds;
+    const history = sumHistory(process, protocol);
+    const recent = history.slice(-RANKED);
+    const mean = (side) => recent.reduce((sum, pair) => sum + (pair?.[side] ?? 0), 0) / RANKED;
+    return {
+      sentRate: sum(used, (part) => part.sent_bytes) / seconds,
+      receivedRate: sum(used, (part) => part.received_bytes) / seconds,
+      sentRank: mean(0),
+      receivedRank: mean(1),
+      sentTotal: sum(used, (part) => part.total.sent_bytes),
+      receivedTotal: sum(used, (part) => part.total.received_bytes),
+      history,
+      isUsed: used.length > 0,
+    };
+  }
+
+  /** The processes that a deep link means; a PID is optional. */
+  find(name, pid) {
+    return [...this.processes.values()].filter(
+      (process) => process.process === name && (pid === null || process.pid === pid),
+    );
+  }
+}
+
+const parts = (process, protocol) =>
+  protocol === "all"
+    ? Object.values(process.protocols)
+    : [process.protocols[protocol]].filter((part) => part !== undefined);
+
+const sum = (list, value) => list.reduce((total, item) => total + value(item), 0);
+
+function restore(process, protocols) {
+  for (const [name, part] of Object.entries(protocols)) {
+    process.history[name] = part.recent ?? [];
+  }
+}
+
+function fallSilent(process) {
+  for (const part of Object.values(process.protocols)) {
+    part.sent_bytes = 0;
+    part.received_bytes = 0;
+  }
+  process.remotes = 0;
+}
+
+/** Adds the newest window to the history; windows that were missed stay unknown (null). */
+function extend(process, missed) {
+  for (const [name, part] of Object.entries(process.protocols)) {
+    const history = (process.history[name] ??= []);
+    for (let i = 0; i < Math.min(missed, HISTORY); i += 1) history.push(null);
+    history.push([part.sent_bytes, part.received_bytes]);
+    history.splice(0, Math.max(0, history.length - HISTORY));
+  }
+}
+
+const isForgotten = (process) =>
+  Object.values(process.history).every(
+    (history) => history.length >= HISTORY && history.every((pair) => !pair || !(pair[0] + pair[1])),
+  );
+
+/** Histories of several protocols, aligned at the newest window. */
+function sumHistory(process, protocol) {
+  const histories = Object.entries(process.history)
+    .filter(([name]) => protocol === "all" || protocol === name)
+    .map(([, history]) => history);
+  const length = Math.max(0, ...histories.map((history) => history.length));
+  return Array.from({ length }, (_, index) => {
+    const pairs = histories.map((history) => history[history.length - length + index]);
+    if (pairs.some((pair) => pair === null)) return null;
+    return pairs.reduce((all, pair) => (pair ? [all[0] + pair[0], all[1] + pair[1]] : all), [0, 0]);
+  });
+}
