@@ -20,22 +20,23 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// Neither a control character nor one that reorders or hides its neighbours.
-pub(crate) fn is_harmless(character: char) -> bool {
+fn is_harmless(character: char) -> bool {
     !character.is_control()
         && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// JSON of the same meaning in which characters that a terminal could act on are escaped; JSON
-/// itself asks for that only below U+0020.
+/// itself asks for that only below U+0020. Line feeds stay: they are between values only.
 #[must_use]
 pub fn harmless_json(json: &str) -> Cow<'_, str> {
-    if json.chars().all(is_harmless) {
+    let stays = |character| character == '\n' || is_harmless(character);
+    if json.chars().all(stays) {
         return Cow::Borrowed(json);
     }
     let mut shown = String::with_capacity(json.len() + 8);
     for character in json.chars() {
-        if is_harmless(character) {
+        if stays(character) {
             shown.push(character);
         } else {
             let mut units = [0; 2];
@@ -98,8 +99,9 @@ mod tests {
     fn harmless_json_means_the_same() {
         let name = "a\u{7f}\u{9b}31m\u{202e}\u{1b}é<b>";
         let json = serde_json::to_string(name).unwrap();
+        let json = format!("\n{json}");
         let shown = harmless_json(&json);
-        assert!(shown.chars().all(is_harmless), "{shown}");
+        assert!(shown.trim().chars().all(is_harmless), "{shown}");
         assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), name);
     }
 

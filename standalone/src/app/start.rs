@@ -42,6 +42,11 @@ pub async fn start(plan: Plan, started: Timestamp) -> anyhow::Result<Running> {
         data_dir,
         databases,
     } = plan;
+    // The address first: it leaves nothing behind if what follows fails.
+    let listener = match api {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     make_data_dir(&data_dir, &databases)?;
     let mut ready = Vec::new();
     let mut statuses: Vec<Arc<dyn SinkStatus>> = Vec::new();
@@ -50,22 +55,19 @@ pub async fn start(plan: Plan, started: Timestamp) -> anyhow::Result<Running> {
         ready.push(sink);
         statuses.push(status);
     }
-    let face = match api {
-        Some(address) => {
-            let live = Live::new();
-            let (sink, status) = live_sink(&live, &sources);
-            ready.push(sink);
-            statuses.push(status);
-            let state = ApiState {
-                live,
-                database: databases.first().cloned(),
-                sinks: statuses,
-                started,
-            };
-            Some((listen(address).await?, state))
-        }
-        None => None,
-    };
+    let face = listener.map(|listener| {
+        let live = Live::new();
+        let (sink, status) = live_sink(&live, &sources);
+        ready.push(sink);
+        statuses.push(status);
+        let state = ApiState {
+            live,
+            database: databases.first().cloned(),
+            sinks: statuses,
+            started,
+        };
+        (listener, state)
+    });
     let page = face
         .as_ref()
         .map(|(listener, _)| listener.local_addr())

@@ -206,16 +206,13 @@ async fn who_misses_the_deadline_is_named() {
 }
 
 #[tokio::test]
-async fn an_address_in_use_is_refused_before_the_kernel_is_touched() {
+async fn an_address_in_use_is_refused_before_anything_is_touched() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let source = TwoWindows::default();
     let built = Arc::clone(&source.built);
-    let mut plan = plan(
-        source,
-        vec![history(&folder.path().join("n.db"))],
-        folder.path(),
-    );
+    let path = folder.path().join("n.db");
+    let mut plan = plan(source, vec![history(&path)], folder.path());
     plan.api = Some(taken.local_addr().unwrap());
     let error = refused(plan).await;
     assert!(
@@ -223,7 +220,7 @@ async fn an_address_in_use_is_refused_before_the_kernel_is_touched() {
         "{error}"
     );
     assert!(error.contains("is another nettally running?"), "{error}");
-    assert!(!built.load(Ordering::SeqCst));
+    assert!(!built.load(Ordering::SeqCst) && !path.exists());
 }
 
 #[tokio::test]

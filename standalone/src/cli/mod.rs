@@ -25,12 +25,18 @@ use crate::config::{self, Config, ConfigError, Overrides};
 #[command(name = "nettally", version, max_term_width = 100)]
 struct Cli {
     /// Configuration file [default: /etc/nettally/nettally.yaml if it exists, else built in].
-    #[arg(short, long, value_name = "FILE", global = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        global = true,
+        help_heading = "Everywhere"
+    )]
     config: Option<PathBuf>,
 
     /// How much is logged to standard error: error, warn, info, debug, trace, or a filter such as
     /// `warn,nettally_source=debug`.
-    #[arg(long, value_name = "LEVEL", global = true)]
+    #[arg(long, value_name = "LEVEL", global = true, help_heading = "Everywhere")]
     log_level: Option<String>,
 
     #[command(subcommand)]

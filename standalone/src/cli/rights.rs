@@ -22,7 +22,7 @@ pub(super) fn require() -> anyhow::Result<()> {
     let missing = missing.join(" and ");
     if root {
         bail!(
-            "this root user may not measure: {missing} is missing; a container needs them given, \
+            "this root user may not measure, it lacks {missing}; a container needs them given, \
              such as with `--cap-add BPF --cap-add PERFMON`"
         );
     }
@@ -36,7 +36,7 @@ pub(super) fn require() -> anyhow::Result<()> {
         .chain(arguments)
         .collect();
     bail!(
-        "this user may not measure: {missing} is missing; run `sudo {}`, or have systemd grant \
+        "this user may not measure, it lacks {missing}; run `sudo {}`, or have systemd grant \
          them with AmbientCapabilities=CAP_BPF CAP_PERFMON",
         line.join(" ")
     );

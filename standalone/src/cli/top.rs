@@ -1,7 +1,6 @@
 //! `nettally top`.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -45,13 +44,7 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
         source.scrape_interval_secs = seconds;
     }
     rights::require()?;
-    let interval = Duration::from_secs_f64(source.scrape_interval_secs);
-    let options = TopOptions {
-        source,
-        once,
-        json,
-        interval,
-    };
+    let options = TopOptions { source, once, json };
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
