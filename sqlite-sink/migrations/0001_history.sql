@@ -118,16 +118,17 @@ JOIN account     a ON a.id = p.account_id
 JOIN protocol    t ON t.id = f.protocol_id
 JOIN remote      r ON r.id = f.remote_id;
 
--- For people and tools: stable.
+-- For people and tools: stable. SQLite keeps the comment inside, so `.schema usage` shows it.
+CREATE VIEW usage AS
+-- What each flow moved in each window [window_start, window_end): payload at the socket layer.
 -- Times are RFC 3339 in UTC; exe and user are null where unknown, user is the uid where it has no
 -- name; remote_ip is 'unresolved' and remote_port null where the remote is not known.
-CREATE VIEW usage AS
 SELECT window_start, window_end, process, pid, exe, user, protocol, local_port, remote_ip,
        remote_port, sent_bytes, received_bytes
 FROM usage_detail;
 
--- What the history does not show, by window and reason.
 CREATE VIEW losses AS
+-- What the history does not show, or not fully, by window and reason.
 SELECT strftime('%Y-%m-%dT%H:%M:%fZ', w.start_ms / 1000.0, 'unixepoch') AS window_start,
        strftime('%Y-%m-%dT%H:%M:%fZ', w.end_ms / 1000.0, 'unixepoch')   AS window_end,
        l.reason                                                         AS reason,

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use nettally_source::pipeline::Remote;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::scan::FactKey;
+use super::scan::{Column, FactKey};
 use crate::address::{Address, shown};
 use crate::query::Field;
 use crate::writer::NO_PORT;
-use nettally_source::pipeline::Remote;
 
 /// A value of a field, in the order that rows may be sorted by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,15 +65,15 @@ impl<'f> Labels<'f> {
     /// The value of a field in a group.
     pub(super) fn of(&mut self, field: Field, key: &FactKey) -> rusqlite::Result<Label> {
         Ok(match field {
-            Field::Process => self.process(key.process)?.name.clone(),
-            Field::Pid => self.process(key.process)?.pid.clone(),
-            Field::Exe => self.process(key.process)?.exe.clone(),
-            Field::User => self.process(key.process)?.user.clone(),
-            Field::Protocol => self.protocol(key.protocol)?,
-            Field::RemoteIp => self.remote(key.remote)?,
-            Field::RemotePort if key.remote_port == NO_PORT => Label::Unknown,
-            Field::RemotePort => Label::Number(key.remote_port),
-            Field::LocalPort => Label::Number(key.local_port),
+            Field::Process => self.process(key.get(Column::Process))?.name.clone(),
+            Field::Pid => self.process(key.get(Column::Process))?.pid.clone(),
+            Field::Exe => self.process(key.get(Column::Process))?.exe.clone(),
+            Field::User => self.process(key.get(Column::Process))?.user.clone(),
+            Field::Protocol => self.protocol(key.get(Column::Protocol))?,
+            Field::RemoteIp => self.remote(key.get(Column::Remote))?,
+            Field::RemotePort if key.get(Column::RemotePort) == NO_PORT => Label::Unknown,
+            Field::RemotePort => Label::Number(key.get(Column::RemotePort)),
+            Field::LocalPort => Label::Number(key.get(Column::LocalPort)),
         })
     }
 

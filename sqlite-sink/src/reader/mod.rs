@@ -1,7 +1,7 @@
 //! Read-only access.
 //!
-//! [`open`] finds a way into the file, [`scan`] walks the facts once and sums them up by their
-//! numbers, [`label`] turns numbers into values, [`usage`] and [`series`] make answers of it.
+//! `open` finds a way into the file, `scan` walks the facts once and sums them up by their
+//! numbers, `label` turns numbers into values, `usage` and `series` make answers of it.
 
 mod label;
 mod open;

@@ -12,16 +12,59 @@ use crate::error::StoreError;
 use crate::moment::{ceil_ms, floor_ms, from_ms};
 use crate::query::{ByteTotals, Field, Filter, Sql, TimeRange};
 
+/// What a row of facts is told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Column {
+    /// Start of the step in milliseconds; one step of everything if there are none.
+    Step,
+    Process,
+    Protocol,
+    LocalPort,
+    Remote,
+    RemotePort,
+}
+
+impl Column {
+    const COUNT: usize = 6;
+
+    const fn of(field: Field) -> Self {
+        match field {
+            Field::Process | Field::Pid | Field::Exe | Field::User => Self::Process,
+            Field::Protocol => Self::Protocol,
+            Field::RemoteIp => Self::Remote,
+            Field::RemotePort => Self::RemotePort,
+            Field::LocalPort => Self::LocalPort,
+        }
+    }
+
+    /// Appends how a row tells it.
+    fn select(self, sql: &mut Sql, step_ms: i64) {
+        match self {
+            // The remainder of a time before 1970 is negative.
+            Self::Step => sql
+                .push("w.start_ms - ((w.start_ms % ")
+                .bind(step_ms)
+                .push(") + ")
+                .bind(step_ms)
+                .push(") % ")
+                .bind(step_ms),
+            Self::Process => sql.push("f.process_id"),
+            Self::Protocol => sql.push("f.protocol_id"),
+            Self::LocalPort => sql.push("f.local_port"),
+            Self::Remote => sql.push("f.remote_id"),
+            Self::RemotePort => sql.push("f.remote_port"),
+        };
+    }
+}
+
 /// What tells groups apart, before names: zero in the columns that nobody asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct FactKey {
-    /// Start of the step in milliseconds.
-    pub(super) step_ms: i64,
-    pub(super) process: i64,
-    pub(super) protocol: i64,
-    pub(super) local_port: i64,
-    pub(super) remote: i64,
-    pub(super) remote_port: i64,
+pub(super) struct FactKey([i64; Column::COUNT]);
+
+impl FactKey {
+    pub(super) const fn get(&self, column: Column) -> i64 {
+        self.0[column as usize]
+    }
 }
 
 /// The windows that a range touches.
@@ -51,8 +94,14 @@ pub(super) fn scan(
 ) -> Result<Scan, StoreError> {
     let touched = touched(snapshot, range)?;
     let range = rounded(snapshot, range, touched)?;
-    let sql = statement(fields, filter, step_ms, touched);
-    let groups = sum_up(snapshot, &sql)?;
+    let mut columns: Vec<Column> = step_ms.map(|_length| Column::Step).into_iter().collect();
+    for field in fields {
+        if !columns.contains(&Column::of(*field)) {
+            columns.push(Column::of(*field));
+        }
+    }
+    let sql = statement(&columns, filter, step_ms.unwrap_or(1), touched);
+    let groups = sum_up(snapshot, &sql, &columns)?;
     Ok(Scan { range, groups })
 }
 
@@ -109,41 +158,12 @@ fn touches(
         .bind(since_ms);
 }
 
-/// Columns nobody asked for are constant, which spares SQLite from decoding them.
-fn statement(
-    fields: &[Field],
-    filter: Option<&Filter>,
-    step_ms: Option<i64>,
-    touched: Touched,
-) -> Sql {
-    let asked = |wanted: &[Field], column: &'static str| {
-        if fields.iter().any(|field| wanted.contains(field)) {
-            column
-        } else {
-            "0"
-        }
-    };
+fn statement(columns: &[Column], filter: Option<&Filter>, step_ms: i64, touched: Touched) -> Sql {
     let mut sql = Sql::default();
-    sql.push("SELECT f.sent_bytes, f.received_bytes, ");
-    match step_ms {
-        None => sql.push("0"),
-        Some(step_ms) => sql
-            .push("w.start_ms - ((w.start_ms % ")
-            .bind(step_ms)
-            .push(") + ")
-            .bind(step_ms)
-            .push(") % ")
-            .bind(step_ms),
-    };
-    let process = [Field::Process, Field::Pid, Field::Exe, Field::User];
-    for column in [
-        asked(&process, "f.process_id"),
-        asked(&[Field::Protocol], "f.protocol_id"),
-        asked(&[Field::LocalPort], "f.local_port"),
-        asked(&[Field::RemoteIp], "f.remote_id"),
-        asked(&[Field::RemotePort], "f.remote_port"),
-    ] {
-        sql.push(", ").push(column);
+    sql.push("SELECT f.sent_bytes, f.received_bytes");
+    for column in columns {
+        sql.push(", ");
+        column.select(&mut sql, step_ms);
     }
     // CROSS keeps the order: windows by their index, then the run of facts of each.
     sql.push(" FROM time_window w CROSS JOIN flow_usage f ON f.window_id = w.id WHERE ");
@@ -155,17 +175,34 @@ fn statement(
     sql
 }
 
-fn sum_up(snapshot: &Snapshot<'_>, sql: &Sql) -> Result<HashMap<FactKey, ByteTotals>, StoreError> {
+/// Neighbours are often of one group, since facts are stored by process: they are summed up before
+/// the group is looked for.
+fn sum_up(
+    snapshot: &Snapshot<'_>,
+    sql: &Sql,
+    columns: &[Column],
+) -> Result<HashMap<FactKey, ByteTotals>, StoreError> {
     let mut groups: HashMap<FactKey, ByteTotals> = HashMap::new();
     let fits = snapshot.ask(|file| {
         let mut statement = file.prepare(&sql.text)?;
         let mut rows = statement.query(params_from_iter(&sql.values))?;
+        let mut run: Option<(FactKey, ByteTotals)> = None;
         while let Some(row) = rows.next()? {
-            let (key, bytes) = read(row)?;
-            groups.entry(key).or_default().add(bytes);
-            if groups.len() > snapshot.max_groups {
-                return Ok(false);
+            let (key, bytes) = read(row, columns)?;
+            match &mut run {
+                Some((run_key, run_bytes)) if *run_key == key => run_bytes.add(bytes),
+                _ => {
+                    if let Some((key, bytes)) = run.replace((key, bytes)) {
+                        groups.entry(key).or_default().add(bytes);
+                    }
+                    if groups.len() >= snapshot.max_groups && !groups.contains_key(&key) {
+                        return Ok(false);
+                    }
+                }
             }
+        }
+        if let Some((key, bytes)) = run {
+            groups.entry(key).or_default().add(bytes);
         }
         Ok(true)
     })?;
@@ -178,19 +215,14 @@ fn sum_up(snapshot: &Snapshot<'_>, sql: &Sql) -> Result<HashMap<FactKey, ByteTot
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<(FactKey, ByteTotals)> {
-    Ok((
-        FactKey {
-            step_ms: row.get(2)?,
-            process: row.get(3)?,
-            protocol: row.get(4)?,
-            local_port: row.get(5)?,
-            remote: row.get(6)?,
-            remote_port: row.get(7)?,
-        },
-        ByteTotals {
-            sent_bytes: row.get::<_, i64>(0)?.unsigned_abs(),
-            received_bytes: row.get::<_, i64>(1)?.unsigned_abs(),
-        },
-    ))
+fn read(row: &Row<'_>, columns: &[Column]) -> rusqlite::Result<(FactKey, ByteTotals)> {
+    let mut key = FactKey::default();
+    for (index, column) in columns.iter().enumerate() {
+        key.0[*column as usize] = row.get(index + 2)?;
+    }
+    let bytes = ByteTotals {
+        sent_bytes: row.get::<_, i64>(0)?.unsigned_abs(),
+        received_bytes: row.get::<_, i64>(1)?.unsigned_abs(),
+    };
+    Ok((key, bytes))
 }

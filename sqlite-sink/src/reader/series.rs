@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Snapshot;
 use super::label::{Label, Labels};
-use super::scan::{Scan, scan};
+use super::scan::{Column, Scan, scan};
 use crate::error::StoreError;
 use crate::moment::from_ms;
 use crate::query::{ByteTotals, Series, SeriesAnswer, SeriesPoint, SeriesQuery};
@@ -65,7 +65,10 @@ pub(super) fn answer(
             Some(field) => snapshot.ask(|_file| labels.of(*field, &key))?,
             None => Label::Unknown,
         };
-        lines.entry(label).or_default().add(key.step_ms, bytes);
+        lines
+            .entry(label)
+            .or_default()
+            .add(key.get(Column::Step), bytes);
     }
     let mut lines: Vec<(Label, Line)> = lines.into_iter().collect();
     lines.sort_by(|(left, left_line), (right, right_line)| {
