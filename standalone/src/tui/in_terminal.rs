@@ -118,15 +118,19 @@ fn a_key_is_answered_before_the_next_window() {
     let keys = [
         ("c", "totals  by pid"),
         ("g", "totals  by name"),
-        ("Enter", "nettally › "),
+        ("c", "rates  by name"),
+        ("g", "rates  by pid"),
+        ("h", "nettally › health"),
         ("?", "nettally › keys"),
     ];
     let quick = keys.iter().filter(|(key, shown)| {
+        // A person's pace: only keys that come alone show whether they wake up the screen.
+        std::thread::sleep(Duration::from_millis(350));
         let pressed = Instant::now();
         tmux.run(&["send-keys", key]);
         tmux.wait_for(shown, |picture| picture.contains(shown));
-        pressed.elapsed() < Duration::from_millis(500)
+        pressed.elapsed() < Duration::from_millis(200)
     });
     // A busy machine may be late once; answers that wait for the next second are late each time.
-    assert!(quick.count() >= 2);
+    assert!(quick.count() >= 4);
 }
