@@ -1,5 +1,5 @@
-//! The screen with a made-up source, to look at and to be driven by a test in a real terminal:
-//! `cargo test -p nettally tui::demo -- --ignored --nocapture`.
+//! The screen with a made-up source, for the tests in a real terminal and for a person to look at:
+//! `cargo test -p nettally --lib tui::demo -- --ignored --nocapture`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 use nettally_source::{
     Event, LossCount, LossReason, Problem, Process, Result, Source, SourceConfig, SourceContext,
-    UsageBatch, Window,
+    UsageBatch,
 };
 
 use super::testing::{Dice, batch, health, process, tcp, udp};
@@ -37,8 +37,8 @@ async fn run(cx: SourceContext) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     let mut dice = Dice(1);
     for second in 0.. {
-        if std::env::var_os("DEMO_PANIC").is_some() && second == 4 {
-            panic!("as asked");
+        if std::env::var_os("DEMO_PANIC").is_some() && second == 2 {
+            panic!("the made-up source fails as it was asked to");
         }
         let mut report = health();
         if second > 20 {
@@ -119,16 +119,11 @@ fn made_up(second: i64, dice: &mut Dice) -> UsageBatch {
             ));
         }
     }
-    UsageBatch {
-        window: Window {
-            ..batch(second, vec![]).window
-        },
-        ..batch(second, usage)
-    }
+    batch(second, usage)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "for a person's eyes, or a terminal test"]
+#[ignore = "needs a terminal; run by the tests in `in_terminal`"]
 async fn top() {
     let asked = |name| std::env::var_os(name).is_some();
     super::run_source(

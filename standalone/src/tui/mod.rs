@@ -16,6 +16,8 @@ mod view;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod in_terminal;
+#[cfg(test)]
 mod testing;
 
 use std::io::IsTerminal as _;

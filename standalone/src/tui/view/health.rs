@@ -9,9 +9,10 @@ use super::cell::{Side, fit};
 use super::theme::Theme;
 use crate::text::{human_bytes, printable};
 use crate::tui::model::Model;
+use crate::tui::model::amount::Bytes;
 
 /// Draws it; problems come first.
-pub(super) fn draw(model: &Model, area: Rect, frame: &mut Frame<'_>, theme: Theme) {
+pub(super) fn draw(model: &Model, total: Bytes, area: Rect, frame: &mut Frame<'_>, theme: Theme) {
     let Some(health) = &model.health else {
         let line = Line::styled("The collector has not reported yet.", theme.quiet());
         frame.render_widget(line, area);
@@ -51,7 +52,6 @@ pub(super) fn draw(model: &Model, area: Rect, frame: &mut Frame<'_>, theme: Them
         ]));
     }
     lines.push(Line::styled("MEASURED BY", theme.heading()));
-    let total = model.process_table().total.total;
     let facts = [
         ("backend", printable(&health.backend).into_owned()),
         ("kernel", printable(&health.kernel).into_owned()),

@@ -12,14 +12,16 @@ mod state;
 mod table;
 mod theme;
 
-use nettally_source::Protocol;
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
+use ratatui::widgets::Widget as _;
 
 pub(crate) use theme::Theme;
 
-use super::model::processes::ProcessRow;
+use super::model::processes::{ProcessRow, ProcessTable};
+use super::model::remotes::RemoteTable;
 use super::model::{Model, Screen};
 use crate::text::printable;
 
@@ -44,26 +46,26 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>, theme: Theme) {
         Constraint::Length(1),
     ])
     .areas(area);
-    let table = model.process_table();
+    let processes = model.process_table();
     let buffer = frame.buffer_mut();
     header::title(model, title, buffer, theme);
-    header::rates(model, &table.total, rates, buffer, theme);
+    header::rates(model, &processes.total, rates, buffer, theme);
     state::draw(model, state, buffer, theme);
     match &model.screen {
-        Screen::Processes => processes::draw(model, body, buffer, theme),
-        Screen::Remotes { of, title: _ } => remotes::draw(model, of, body, buffer, theme),
-        Screen::Health => health::draw(model, body, frame, theme),
-    }
-    if let Some(words) = nothing(model) {
-        let y = body.y + body.height / 2;
-        if y < body.bottom() {
-            let line = Rect {
-                y,
-                height: 1,
-                ..body
-            };
-            frame.render_widget(Line::styled(words, theme.quiet()).centered(), line);
+        Screen::Processes => {
+            processes::draw(model, &processes, body, buffer, theme);
+            if processes.rows.is_empty() {
+                say(no_process(model, &processes), body, buffer, theme);
+            }
         }
+        Screen::Remotes { of, title: _ } => {
+            let remotes = model.remote_table(of);
+            remotes::draw(model, &remotes, body, buffer, theme);
+            if remotes.rows.is_empty() {
+                say(no_remote(model, &remotes), body, buffer, theme);
+            }
+        }
+        Screen::Health => health::draw(model, processes.total.total, body, frame, theme),
     }
     footer::draw(model, foot, frame, theme);
 }
@@ -81,42 +83,46 @@ pub(crate) fn title_of(row: &ProcessRow) -> String {
     }
 }
 
-/// Why there are no rows, if there are none.
-fn nothing(model: &Model) -> Option<String> {
-    let protocol = model.settings.protocol.map(Protocol::name);
-    match &model.screen {
-        Screen::Health => None,
-        Screen::Processes => {
-            let table = model.process_table();
-            if !table.rows.is_empty() {
-                return None;
-            }
-            Some(if table.hidden.count > 0 {
-                let filter = printable(model.filter());
-                format!("no process matches \"{filter}\"; Esc clears the filter")
-            } else if model.ledger.windows == 0 {
-                "counting; the first window is not over yet".to_owned()
-            } else if let Some(protocol) = protocol {
-                format!("no {protocol} traffic yet; a shows all protocols")
-            } else {
-                "no traffic yet".to_owned()
-            })
-        }
-        Screen::Remotes { of, title: _ } => {
-            let table = model.remote_table(of);
-            if !table.rows.is_empty() {
-                return None;
-            }
-            Some(if table.hidden.count > 0 {
-                let filter = printable(model.filter());
-                format!("no remote matches \"{filter}\"; Esc clears the filter")
-            } else if let Some(protocol) = protocol {
-                format!("no {protocol} traffic here; a shows all protocols")
-            } else {
-                "has ended; its bytes are with \"exited\"".to_owned()
-            })
-        }
+/// Words in the middle of `area`.
+fn say(words: String, area: Rect, buffer: &mut Buffer, theme: Theme) {
+    let y = area.y + area.height / 2;
+    let line = Rect {
+        y,
+        height: 1,
+        ..area
+    };
+    Line::styled(words, theme.quiet())
+        .centered()
+        .render(line.intersection(area), buffer);
+}
+
+/// Why there are no processes.
+fn no_process(model: &Model, table: &ProcessTable) -> String {
+    if table.hidden.count > 0 {
+        no_match(model, "process")
+    } else if model.ledger.windows == 0 {
+        "counting; the first window is not over yet".to_owned()
+    } else if let Some(protocol) = model.settings.protocol {
+        format!("no {protocol} traffic yet; a shows all protocols")
+    } else {
+        "no traffic yet".to_owned()
     }
+}
+
+/// Why there are no remotes.
+fn no_remote(model: &Model, table: &RemoteTable) -> String {
+    if table.hidden.count > 0 {
+        no_match(model, "remote")
+    } else if let Some(protocol) = model.settings.protocol {
+        format!("no {protocol} traffic here; a shows all protocols")
+    } else {
+        "has ended; its bytes are with \"exited\"".to_owned()
+    }
+}
+
+fn no_match(model: &Model, what: &str) -> String {
+    let filter = printable(model.filter());
+    format!("no {what} matches \"{filter}\"; Esc clears the filter")
 }
 
 #[cfg(test)]

@@ -105,8 +105,13 @@ fn columns(measure: Measure, width: usize) -> Vec<(Column, usize)> {
 }
 
 /// Draws the table.
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer, theme: Theme) {
-    let table = model.process_table();
+pub(super) fn draw(
+    model: &Model,
+    table: &ProcessTable,
+    area: Rect,
+    buffer: &mut Buffer,
+    theme: Theme,
+) {
     let measure = model.settings.measure;
     let columns = columns(measure, usize::from(area.width));
     let keys: Vec<_> = table.rows.iter().map(|row| row.key.clone()).collect();
@@ -123,7 +128,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer, theme: Theme)
     let painter = Painter {
         columns: &columns,
         measure,
-        table: &table,
+        table,
         newest: model.shown().windows,
         theme,
     };

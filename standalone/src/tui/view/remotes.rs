@@ -9,7 +9,6 @@ use super::columns::{Wish, chosen};
 use super::table::{Cells, Heading, Table};
 use super::theme::Theme;
 use crate::tui::model::Model;
-use crate::tui::model::processes::RowKey;
 use crate::tui::model::remotes::{Part, RemoteRow, RemoteTable, endpoint};
 use crate::tui::model::settings::{Measure, RemoteSort};
 
@@ -83,8 +82,13 @@ fn columns(measure: Measure, width: usize) -> Vec<(Column, usize)> {
 }
 
 /// Draws the table.
-pub(super) fn draw(model: &Model, of: &RowKey, area: Rect, buffer: &mut Buffer, theme: Theme) {
-    let table = model.remote_table(of);
+pub(super) fn draw(
+    model: &Model,
+    table: &RemoteTable,
+    area: Rect,
+    buffer: &mut Buffer,
+    theme: Theme,
+) {
     let measure = model.settings.measure;
     let columns = columns(measure, usize::from(area.width));
     let keys: Vec<_> = table.rows.iter().map(|row| row.flow).collect();
@@ -98,7 +102,7 @@ pub(super) fn draw(model: &Model, of: &RowKey, area: Rect, buffer: &mut Buffer, 
     let painter = Painter {
         columns: &columns,
         measure,
-        table: &table,
+        table,
         theme,
     };
     let drawn = Table {
