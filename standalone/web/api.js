@@ -11,16 +11,15 @@ export class ApiFailure extends Error {
 }
 
 /** Asks for JSON; parameters that are null or undefined are left out. */
-export async function get(path, parameters = {}, signal = undefined) {
+export async function get(path, parameters = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== null && value !== undefined) query.set(name, value);
   }
   let response;
   try {
-    response = await fetch(`${BASE}${path}?${query}`, { signal });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
+    response = await fetch(`${BASE}${path}?${query}`);
+  } catch {
     throw new ApiFailure("nettally does not answer", null);
   }
   const body = await response.json().catch(() => null);

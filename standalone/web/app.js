@@ -43,14 +43,14 @@ function select(choice) {
 }
 
 function showSelection(moveFocus) {
-  const wasOpen = detail.isOpen;
+  const before = detail.choice;
   detail.open(selection());
   drawTable();
   if (moveFocus && detail.isOpen) {
     byId("detail-close").focus({ preventScroll: true });
     byId("detail").scrollIntoView({ block: "nearest" });
-  } else if (wasOpen && !detail.isOpen) {
-    byId("search").focus({ preventScroll: true });
+  } else if (before !== null && !detail.isOpen) {
+    table.focus(before);
   }
 }
 
@@ -96,12 +96,12 @@ follow(
 setInterval(drawHeader, 1000);
 
 function connection() {
-  const { status, backend } = model.event?.health ?? {};
+  const { status } = model.event?.health ?? {};
   const silence = state.lastEvent === null ? 0 : (Date.now() - state.lastEvent) / 1000;
   if (!state.isOpen) {
-    return state.hasOpened
-      ? { name: "offline", word: "Reconnecting", note: "nettally does not answer. It may have been stopped; this page reconnects by itself." }
-      : { name: "starting", word: "Connecting", note: "" };
+    if (!state.hasOpened) return { name: "starting", word: "Connecting", note: "" };
+    const note = "nettally does not answer. It may have been stopped; this page reconnects by itself.";
+    return { name: "offline", word: "Reconnecting", note };
   }
   if (model.event === null || model.event.window === null) {
     return { name: "starting", word: "Starting", note: "" };
@@ -110,7 +110,7 @@ function connection() {
     return { name: "offline", word: "Silent", note: `No window for ${Math.round(silence)} seconds.` };
   }
   if (status === "degraded") return { name: "degraded", word: "Live, degraded", note: "" };
-  return { name: "live", word: "Live", note: "", backend };
+  return { name: "live", word: "Live", note: "" };
 }
 
 function drawHeader() {

@@ -79,6 +79,13 @@ export class ProcessTable {
     return shown.length;
   }
 
+  /** Moves the focus to the row of a process, if it is shown. */
+  focus({ name, pid }) {
+    const rows = [...this.rows.values()];
+    const row = rows.find(({ process }) => process.process === name && (pid ?? process.pid) === process.pid);
+    row?.name.focus({ preventScroll: true });
+  }
+
   order() {
     const { column, descending } = this.sort;
     const { key } = COLUMNS[column];

@@ -1,4 +1,4 @@
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +14,12 @@ use nettally_source::{
 };
 use nettally_sqlite_sink::{Field, Order, Reader, SqliteConfig, TimeRange, UsageQuery};
 
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use super::*;
-use crate::config::{Config, SinkKind};
+use crate::config::{self, Config, Overrides, SinkKind};
 use crate::topology::WhenFull;
 use crate::topology::testing::{batch, row, second};
 
@@ -152,6 +156,65 @@ async fn the_last_window_is_stored_before_the_end() {
     assert!(running.page.is_some_and(|page| page.port() != 0));
     running.join(async {}).await.unwrap();
     assert_eq!(stored(&path), (20, 2));
+}
+
+/// The whole way, with the kernel made up: the same bytes in the file, in UDP and by HTTP.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_face_has_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let statsd = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let yaml = format!(
+        "data_dir: {}\napi: {{ address: 127.0.0.1:0 }}\nsinks:\n  \
+         history: {{ type: sqlite, flush_interval_secs: 0.1 }}\n  \
+         statsd: {{ type: statsd, address: {} }}\n",
+        folder.path().display(),
+        statsd.local_addr().unwrap()
+    );
+    let config = config::parse(&yaml, "test", &Overrides::default()).unwrap();
+    let mut plan = Plan::from(config);
+    plan.sources[0].config = Box::new(TwoWindows::default());
+    let running = start(plan, second(0)).await.unwrap();
+    let page = running.page.unwrap();
+
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let joined = tokio::spawn(running.join(async { stopped.await.unwrap_or_default() }));
+    let total = loop {
+        let answer = ask(page, "/api/v1/usage?since=2023-11-14&until=2023-11-15").await;
+        if answer["total"]["sent_bytes"] != 0 {
+            break answer["total"].clone();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(total, json!({ "sent_bytes": 10, "received_bytes": 1 }));
+    let health = ask(page, "/api/v1/health").await;
+    let sinks: Vec<_> = health["sinks"].as_array().unwrap().iter().collect();
+    let names: Vec<_> = sinks.iter().map(|sink| &sink["name"]).collect();
+    assert_eq!(names, ["history", "statsd", "live"], "{health:#}");
+    stop.send(()).unwrap();
+    joined.await.unwrap().unwrap();
+
+    statsd.set_nonblocking(true).unwrap();
+    let mut datagram = [0; 200];
+    for _window in 0..2 {
+        let length = statsd.recv(&mut datagram).unwrap();
+        assert_eq!(
+            std::str::from_utf8(&datagram[..length]).unwrap(),
+            "nettally.process.curl.tcp.sent_bytes:10|c\n\
+             nettally.process.curl.tcp.received_bytes:1|c"
+        );
+    }
+    assert_eq!(stored(&folder.path().join("nettally.db")), (20, 2));
+}
+
+/// The JSON at a path of the page.
+async fn ask(page: SocketAddr, path: &str) -> Value {
+    let mut stream = TcpStream::connect(page).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {page}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    let (_head, body) = response.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {response}"))
 }
 
 #[tokio::test]

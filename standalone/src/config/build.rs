@@ -9,7 +9,8 @@ use nettally_sqlite_sink::SqliteConfig;
 use serde::de::DeserializeOwned;
 
 use super::Overrides;
-use super::decode::{decode, unknown};
+use super::decode::decode;
+use super::defect::unknown;
 use super::node::{Entry, Node, Value, is_within, joined};
 use super::options::{ApiConfig, Config, SinkEntry, SinkKind};
 use super::problem::{Finding, did_you_mean};

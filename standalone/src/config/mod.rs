@@ -1,10 +1,12 @@
 //! The configuration file: YAML to typed options, with everything that is wrong at once.
 //!
-//! Read in this order: [`options`] (what can be set), `build` (sections and components), `decode`
-//! (serde over a tree that remembers lines), `node` (that tree), [`problem`] (what is reported).
+//! Read in this order: `options` (what can be set), `build` (sections and components), `decode`
+//! (serde over a tree that remembers lines), `defect` (what serde finds wrong), `node` (that tree),
+//! `problem` (what is reported).
 
 mod build;
 mod decode;
+mod defect;
 mod node;
 mod options;
 mod problem;

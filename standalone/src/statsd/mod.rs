@@ -1,6 +1,6 @@
 //! The sink `statsd`: what each process moved, as counters by UDP.
 //!
-//! [`name`] makes metric names, [`encode`] turns a window into datagrams (pure), [`deliver`] sends
+//! `name` makes metric names, `encode` turns a window into datagrams (pure), `deliver` sends
 //! them and counts what did not go out. Nothing is kept from one window to the next, so memory is
 //! that of one window however many processes come and go.
 
