@@ -28,7 +28,7 @@ pub(super) enum Without {
     Less(&'static str),
 }
 
-const NO_UDP_ADDRESS: &str = "the remote of unconnected UDP sockets (their bytes are exact)";
+const NO_UDP_ADDRESS: &str = "remotes of unconnected UDP sockets (their bytes are exact)";
 
 /// The tracepoint backend.
 pub(super) const TRACEPOINT: [Hook; 8] = [

@@ -193,8 +193,8 @@ fn attach(ebpf: &mut Ebpf, plan: Plan) -> Result<Plan, KernelError> {
                 degradations.push(Degradation {
                     code: "cgroup_hook_refused".to_owned(),
                     summary: format!(
-                        "not seen: the remote of some unconnected UDP sockets (their bytes are \
-                         exact), because the kernel refused {} at the root of cgroup v2",
+                        "remotes of some unconnected UDP sockets are not seen (their bytes are exact), \
+                         because the kernel refused {} at the root of cgroup v2",
                         hook.name
                     ),
                     remedy: "detach the exclusive program that is attached there (see `bpftool \

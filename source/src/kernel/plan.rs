@@ -34,15 +34,16 @@ pub(super) fn plan(facts: &Facts, config: &ProcessNetworkConfig) -> Result<Plan,
     let (hooks, skipped): (Vec<Hook>, Vec<Hook>) = TRACEPOINT
         .into_iter()
         .partition(|hook| hook.kind != HookKind::Cgroup || has_cgroup);
-    let mut degradations = vec![always_missed()];
+    let mut degradations = Vec::new();
     degradations.extend(skipped.first().and_then(|hook| match hook.without {
         Without::Nothing => None,
         Without::Less(what) => Some(Degradation {
             code: "cgroup_v2_missing".to_owned(),
-            summary: format!("not seen: {what}, because no cgroup v2 is mounted"),
+            summary: format!("{what} are not seen, because no cgroup v2 is mounted"),
             remedy: "mount -t cgroup2 none /sys/fs/cgroup/unified".to_owned(),
         }),
     }));
+    degradations.extend(facts.has_ktls.then(spliced_ktls));
     Ok(Plan {
         backend: "tracepoint",
         hooks,
@@ -51,11 +52,10 @@ pub(super) fn plan(facts: &Facts, config: &ProcessNetworkConfig) -> Result<Plan,
 }
 
 /// What the tracepoints never show.
-fn always_missed() -> Degradation {
+fn spliced_ktls() -> Degradation {
     Degradation {
-        code: "tracepoint_backend".to_owned(),
-        summary: "not seen by tracepoints: kTLS data received by splice; bytes spliced from a TCP \
-                  connection older than this program before its first ordinary receive"
+        code: "ktls_splice".to_owned(),
+        summary: "bytes received by splice over kernel TLS are not seen: no tracepoint shows them"
             .to_owned(),
         remedy: String::new(),
     }
@@ -144,6 +144,7 @@ mod tests {
             ],
             cgroup: Ok(PathBuf::from("/sys/fs/cgroup")),
             lockdown: Some("integrity".to_owned()),
+            has_ktls: false,
         }
     }
 
@@ -159,7 +160,7 @@ mod tests {
     fn a_modern_kernel_gets_every_hook() {
         let plan = plan(&modern(), &ProcessNetworkConfig::default()).unwrap();
         assert_eq!(plan.hooks, TRACEPOINT);
-        assert_eq!(plan.degradations.len(), 1);
+        assert_eq!(plan.degradations, []);
     }
 
     #[test]
@@ -171,6 +172,16 @@ mod tests {
         let plan = plan(&facts, &ProcessNetworkConfig::default()).unwrap();
         assert_eq!(plan.hooks.len(), 4);
         assert_eq!(plan.degradations.last().unwrap().code, "cgroup_v2_missing");
+    }
+
+    #[test]
+    fn what_tracepoints_miss_is_said_where_it_can_happen() {
+        let facts = Facts {
+            has_ktls: true,
+            ..modern()
+        };
+        let plan = plan(&facts, &ProcessNetworkConfig::default()).unwrap();
+        assert_eq!(plan.degradations, [spliced_ktls()]);
     }
 
     #[test]

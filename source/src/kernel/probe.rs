@@ -1,7 +1,7 @@
 //! Facts about the running kernel. Nothing here decides, attaches or changes anything.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::btf::Btf;
 use super::error::KernelError;
@@ -23,6 +23,8 @@ pub(super) struct Facts {
     pub(super) cgroup: Result<PathBuf, io::Error>,
     /// The kernel's lockdown mode, where it tells.
     pub(super) lockdown: Option<String>,
+    /// Whether it has kernel TLS, or a module of it that may be loaded at any time.
+    pub(super) has_ktls: bool,
 }
 
 /// Asks the kernel; the type information comes along because reading it takes longest.
@@ -42,8 +44,10 @@ pub(super) fn facts() -> (Facts, Option<Btf>) {
         Ok(btf) => (Some(btf), Ok(())),
         Err(error) => (None, Err(error)),
     };
+    let release = release();
     let facts = Facts {
-        release: release(),
+        has_ktls: has_ktls(&release),
+        release,
         may_load: syscall::may_load_programs(),
         btf: error,
         tracepoints,
@@ -66,4 +70,11 @@ fn lockdown() -> Option<String> {
     let (_before, rest) = text.split_once('[')?;
     let (mode, _after) = rest.split_once(']')?;
     Some(mode.to_owned())
+}
+
+fn has_ktls(release: &str) -> bool {
+    let modules = Path::new("/lib/modules")
+        .join(release)
+        .join("kernel/net/tls");
+    Path::new("/proc/net/tls_stat").exists() || modules.is_dir()
 }

@@ -86,6 +86,7 @@ fn listed(facts: &Facts) -> Vec<Fact> {
         tracepoints,
         cgroup,
         lockdown,
+        has_ktls: _,
     } = facts;
     let mut listed = vec![
         fact(

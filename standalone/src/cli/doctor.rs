@@ -163,7 +163,7 @@ fn text(findings: &Findings) -> String {
         None => add(&mut text, "backend  none: nothing can be measured here"),
     }
     section(&mut text, "In the way", blockers);
-    section(&mut text, "Not seen", degradations);
+    section(&mut text, "Degraded", degradations);
     text
 }
 
@@ -227,7 +227,7 @@ page address  no       in use
 backend  tracepoint
 hooks    a, b
 
-Not seen:
+Degraded:
   splice is not seen (x)
     what helps: kernel 6.9
 ";

@@ -59,7 +59,7 @@ pub(super) fn table(batch: &UsageBatch, health: Option<&HealthReport>) -> String
         text.push_str(&format!("lost: {reason}: {} times, {lost}\n", count.events));
     }
     for degradation in health.map_or(&[][..], |health| &health.degradations) {
-        text.push_str(&format!("not seen: {}\n", printable(&degradation.summary)));
+        text.push_str(&format!("degraded: {}\n", printable(&degradation.summary)));
     }
     text
 }
