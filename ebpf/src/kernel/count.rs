@@ -75,7 +75,7 @@ pub(crate) fn count(owner: Owner, path: &Path, moved: Moved) {
     } else {
         (&FLOWS_1, &PROCESSES_1)
     };
-    let added = match flows.get_ptr_mut(&key) {
+    let added = match flows.get_ptr_mut(key) {
         Some(counters) => {
             add(counters, moved);
             true
@@ -104,7 +104,7 @@ fn insert(flows: &Flows, processes: &Processes, owner: Owner, key: &FlowKey, mov
         last_jiffies: jiffies,
     };
     // Another CPU may have been first; either way the row is there to be added to, or is not.
-    let _exists = flows.insert(key, &counters, u64::from(BPF_NOEXIST));
+    let _exists = flows.insert(key, counters, u64::from(BPF_NOEXIST));
     match flows.get_ptr_mut(key) {
         Some(counters) => {
             add(counters, moved);
@@ -126,7 +126,7 @@ fn name(processes: &Processes, process: &ProcessKey, moved: Moved) {
     let record = process::record();
     // The error is EEXIST if a thread on another CPU was first, which is as good.
     if processes
-        .insert(process, &record, u64::from(BPF_NOEXIST))
+        .insert(process, record, u64::from(BPF_NOEXIST))
         .is_err()
         && processes.get_ptr(process).is_none()
     {

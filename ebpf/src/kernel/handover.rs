@@ -91,7 +91,7 @@ pub(crate) fn give(
         address: remote.address,
     };
     // A failure shows as an unresolved remote.
-    let _full = HANDOVERS.insert(&thread, &overflow, u64::from(BPF_ANY));
+    let _full = HANDOVERS.insert(thread, overflow, u64::from(BPF_ANY));
 }
 
 /// Takes what was left for the call that this thread is in.
@@ -115,7 +115,7 @@ pub(crate) fn take(
             }
         }
     }
-    let overflow = HANDOVERS.get_ptr_mut(&thread)?;
+    let overflow = HANDOVERS.get_ptr_mut(thread)?;
     // SAFETY: the pointer comes from a successful lookup; the entry is this thread's alone.
     unsafe {
         if (*overflow).direction != direction as u32 || (*overflow).socket != cookie() {

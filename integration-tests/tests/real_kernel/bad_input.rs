@@ -114,7 +114,7 @@ fn a_wrong_configuration_names_file_path_and_what_is_allowed() {
             &["sinks.history.inputs", "netwrok", "network"],
         ),
         ("dta_dir: /tmp", &["dta_dir", "data_dir"]),
-        ("sources: [", &["line"]),
+        ("data_dir: /tmp\nsources: [", &["config.yaml:2:", "["]),
     ];
     for (yaml, parts) in table {
         let (_directory, config) = configured(yaml);
@@ -208,7 +208,7 @@ fn a_user_who_is_not_root_is_told_what_is_missing() {
             .arg("-c")
             .arg(&config),
     );
-    assert_says(&text, &["root", "CAP_BPF"]);
+    assert_says(&text, &["sudo", "CAP_BPF", "CAP_PERFMON"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `cargo xtask`: chores of the project, run from anywhere inside it.
 //!
 //! Read in this order: [`ebpf`] (build the kernel side), [`setup`] (what the chores need from the
-//! system), [`test`] (everything that must hold).
+//! system), [`mod@test`] (everything that must hold).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

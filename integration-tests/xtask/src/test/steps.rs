@@ -112,7 +112,11 @@ pub(super) const STEPS: &[Step] = &[
             checked(
                 cargo("doc")
                     .args(["--workspace", "--no-deps", "--document-private-items"])
-                    .env("RUSTDOCFLAGS", "-D warnings"),
+                    // Private items are documented here, so that links to them lead somewhere.
+                    .env(
+                        "RUSTDOCFLAGS",
+                        "-D warnings -A rustdoc::private_intra_doc_links",
+                    ),
             )
         },
     ),
