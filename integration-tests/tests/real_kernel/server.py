@@ -1,4 +1,8 @@
-import json, os, socket
+import json, os, socket, sys
+
+name = sys.argv[1]
+with open("/proc/self/comm", "w") as comm:
+    comm.write(name)
 
 moved = {}
 
@@ -47,8 +51,6 @@ for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         got, remote = other.recvfrom(65536)
         add("udp", remote, 0, len(got))
 
-with open("/proc/self/comm") as comm:
-    name = comm.read().rstrip("\n")
 for (protocol, remote), (sent, received) in moved.items():
     print(json.dumps({
         "process": name,
