@@ -1,12 +1,12 @@
 //! The compiler's options for the kernel side.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
 use super::toolchain::Toolchain;
-use crate::shell::{cargo_home, run, workspace};
+use crate::shell::{cargo_home, find_program, run, workspace};
 
 const TARGET: &str = "bpfel-unknown-none";
 const BINARY: &str = "nettally-kernel";
@@ -16,7 +16,19 @@ pub(super) fn build(toolchain: &Toolchain) -> Result<PathBuf> {
     let mut command = toolchain.command(&toolchain.cargo);
     arguments(&mut command, toolchain, "build");
     run(&mut command)?;
-    Ok(target_directory().join(TARGET).join("release").join(BINARY))
+    let built = target_directory().join(TARGET).join("release").join(BINARY);
+    strip(&built)?;
+    Ok(built)
+}
+
+/// Removes the compiler's debug information, four fifths of the object. BTF, which the kernel reads,
+/// stays.
+fn strip(object: &Path) -> Result<()> {
+    let tool = ["llvm-objcopy-22", "llvm-objcopy"]
+        .into_iter()
+        .find_map(find_program)
+        .context("llvm-objcopy is not installed; it comes with LLVM (Debian: llvm-22)")?;
+    run(Command::new(tool).arg("--strip-debug").arg(object))
 }
 
 /// Lints, every warning an error.
