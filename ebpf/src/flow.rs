@@ -78,6 +78,18 @@ impl Address {
         ]
     }
 
+    /// Loopback of the same family for `0.0.0.0` and `::`, else itself.
+    #[must_use]
+    pub const fn or_loopback(self) -> Self {
+        match self {
+            Self([0, 0, 0, 0]) => Self([0, 0, 0, 1_u32.to_be()]),
+            Self([0, 0, mapped, 0]) if mapped == 0xffff_u32.to_be() => {
+                Self::folded(0x7f00_0001_u32.to_be())
+            }
+            other => other,
+        }
+    }
+
     /// Whether it is in 127.0.0.0/8 or `::1`.
     #[must_use]
     pub const fn is_loopback(self) -> bool {
@@ -127,6 +139,8 @@ pub struct FlowCounters {
 pub struct ProcessRecord {
     /// Name of the thread-group leader, up to the first zero byte.
     pub comm: [u8; COMM_LENGTH],
+    /// `task_struct::self_exec_id`: changes when the process becomes another program.
+    pub exec_id: u64,
     /// Real user id of the thread that moved the byte.
     pub uid: u32,
     /// Thread group id of the parent, 0 if it has none.
@@ -156,7 +170,7 @@ const _: () = {
     assert!(size_of::<ProcessKey>() == 16);
     assert!(size_of::<FlowKey>() == 40);
     assert!(size_of::<FlowCounters>() == 32);
-    assert!(size_of::<ProcessRecord>() == 24);
+    assert!(size_of::<ProcessRecord>() == 32);
     assert!(size_of::<BufferTotals>() == 16);
 };
 
@@ -201,5 +215,8 @@ mod tests {
         assert!(mapped([127, 255, 1, 2]).is_loopback());
         assert!(!mapped([128, 0, 0, 1]).is_loopback() && !Address::default().is_loopback());
         assert!(!mapped([0, 0, 0, 1]).is_loopback());
+        assert_eq!(Address::default().or_loopback(), ipv6_loopback);
+        assert_eq!(mapped([0, 0, 0, 0]).or_loopback(), mapped([127, 0, 0, 1]));
+        assert_eq!(mapped([0, 0, 0, 1]).or_loopback(), mapped([0, 0, 0, 1]));
     }
 }

@@ -13,7 +13,7 @@ pub enum Loss {
     /// Socket storage could not be allocated: the bytes of this call were counted by its return
     /// value, bytes spliced or mapped from the socket are not.
     SocketStorage = 3,
-    /// A TCP socket went away with bytes that nobody known had received.
+    /// A TCP socket went away with bytes that no process had received: the kernel had, for itself.
     OwnerUnknown = 4,
 }
 
@@ -35,9 +35,9 @@ pub struct LossCount {
     /// How often.
     pub events: u64,
     /// Bytes sent.
-    pub sent_bytes: u64,
-    /// Bytes received.
-    pub received_bytes: u64,
+    pub sent_bytes: i64,
+    /// Bytes received; signed, like those that are counted.
+    pub received_bytes: i64,
 }
 
 const _: () = assert!(size_of::<LossCount>() == 24);

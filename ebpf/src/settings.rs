@@ -4,6 +4,12 @@
 /// Networks that a list of remotes can hold.
 pub const MAX_NETWORKS: u32 = 4096;
 
+/// A value that user space has not filled in. Not zero: the compiler may put a constant of zeros that
+/// a program uses where such a static lies, as both are read-only and alike to it, and the program
+/// would then find there what user space wrote. And no offset is that large, so that a field which
+/// is forgotten is refused by the verifier.
+const UNSET: u32 = u32::MAX;
+
 /// Byte offsets of the fields that the programs read, from the running kernel's BTF.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +34,12 @@ pub struct Offsets {
     pub sock_done_mask: u32,
     /// `sock.sk_protocol` (u16)
     pub sock_protocol: u32,
+    /// `sock.sk_type` (u16)
+    pub sock_type: u32,
+    /// `sock.sk_user_data` (pointer with flags)
+    pub sock_user_data: u32,
+    /// `sock.sk_lock.owned` (i32)
+    pub sock_lock_owned: u32,
     /// `inet_sock.inet_sport` (be16); unlike `skc_num` it outlives `TCP_CLOSE`.
     pub inet_source_port: u32,
     /// `inet_connection_sock.icsk_ulp_ops` (pointer)
@@ -46,6 +58,8 @@ pub struct Offsets {
     pub task_tgid: u32,
     /// `task_struct.start_boottime` (u64)
     pub task_start_boottime: u32,
+    /// `task_struct.self_exec_id` (u64)
+    pub task_self_exec_id: u32,
     /// `task_struct.comm` (16 bytes)
     pub task_comm: u32,
 }
@@ -53,26 +67,30 @@ pub struct Offsets {
 impl Offsets {
     /// Before user space has filled them in.
     pub const UNSET: Self = Self {
-        sock_family: 0,
-        sock_remote_port: 0,
-        sock_local_port: 0,
-        sock_remote_ipv4: 0,
-        sock_local_ipv4: 0,
-        sock_remote_ipv6: 0,
-        sock_local_ipv6: 0,
-        sock_flags: 0,
-        sock_done_mask: 0,
-        sock_protocol: 0,
-        inet_source_port: 0,
-        icsk_ulp_ops: 0,
-        tcp_bytes_received: 0,
-        tcp_rcv_nxt: 0,
-        tcp_copied_seq: 0,
-        task_group_leader: 0,
-        task_real_parent: 0,
-        task_tgid: 0,
-        task_start_boottime: 0,
-        task_comm: 0,
+        sock_family: UNSET,
+        sock_remote_port: UNSET,
+        sock_local_port: UNSET,
+        sock_remote_ipv4: UNSET,
+        sock_local_ipv4: UNSET,
+        sock_remote_ipv6: UNSET,
+        sock_local_ipv6: UNSET,
+        sock_flags: UNSET,
+        sock_done_mask: UNSET,
+        sock_protocol: UNSET,
+        sock_type: UNSET,
+        sock_user_data: UNSET,
+        sock_lock_owned: UNSET,
+        inet_source_port: UNSET,
+        icsk_ulp_ops: UNSET,
+        tcp_bytes_received: UNSET,
+        tcp_rcv_nxt: UNSET,
+        tcp_copied_seq: UNSET,
+        task_group_leader: UNSET,
+        task_real_parent: UNSET,
+        task_tgid: UNSET,
+        task_start_boottime: UNSET,
+        task_self_exec_id: UNSET,
+        task_comm: UNSET,
     };
 }
 
@@ -93,10 +111,10 @@ pub struct Settings {
 impl Settings {
     /// Before user space has filled them in.
     pub const UNSET: Self = Self {
-        protocols: 0,
-        loopback: 0,
-        remotes_included: 0,
-        remotes_excluded: 0,
+        protocols: UNSET,
+        loopback: UNSET,
+        remotes_included: UNSET,
+        remotes_excluded: UNSET,
     };
 }
 
@@ -112,7 +130,7 @@ pub const fn protocol_bit(protocol: u8) -> u32 {
 }
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 20 * 4);
+    assert!(size_of::<Offsets>() == 24 * 4);
     assert!(size_of::<Settings>() == 4 * 4);
 };
 

@@ -1,6 +1,7 @@
 //! The tick: kernel rows become a batch of usage and a report of health.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nettally_ebpf::flow::{FlowCounters, FlowKey, MAX_FLOWS};
 use nettally_ebpf::loss::Loss;
@@ -26,6 +27,8 @@ pub(crate) struct Collector {
     kernel_losses: Losses,
     /// Everything lost since start.
     losses: Losses,
+    /// Lost since the last tick, outside the kernel.
+    pending: Losses,
     windows: u64,
 }
 
@@ -46,7 +49,28 @@ impl Collector {
             tick_ns: crate::kernel::tick_ns(),
             kernel_losses: Losses::default(),
             losses: Losses::default(),
+            pending: Losses::default(),
             windows: 0,
+        }
+    }
+
+    /// Notes that nobody took these events; the next window says so.
+    pub(crate) fn not_delivered(&mut self, events: &[Event]) {
+        for event in events {
+            match event {
+                Event::Usage(batch) => {
+                    let sum = |bytes: fn(&Usage) -> u64| {
+                        batch.usage.iter().map(bytes).fold(0, u64::saturating_add)
+                    };
+                    let count = LossCount {
+                        events: batch.usage.len() as u64,
+                        sent_bytes: sum(|usage| usage.sent_bytes),
+                        received_bytes: sum(|usage| usage.received_bytes),
+                    };
+                    self.pending.add(LossReason::NotDelivered, count);
+                }
+                Event::Health(_) => {}
+            }
         }
     }
 
@@ -59,9 +83,13 @@ impl Collector {
     /// Takes what was moved since the last tick; `clock` is read when the drain begins and ends.
     ///
     /// # Errors
-    /// The maps could not be read. What was counted stays in the kernel for the next tick, unless the
+    /// The maps could not be read. What was counted stays in the kernel for a later tick, unless the
     /// drain failed half-way, when the missing rows show as a mismatch.
     pub(crate) fn tick(&mut self, clock: impl Fn() -> Clocks) -> Result<Vec<Event>, KernelError> {
+        // Read first: if it fails, nothing has been taken yet.
+        let programs = self.counters.programs();
+        let mut losses = self.new_kernel_losses(&programs)?;
+        losses.merge(&std::mem::take(&mut self.pending));
         let now = clock();
         let Drained {
             flows,
@@ -74,8 +102,6 @@ impl Collector {
         self.last = now;
         self.windows += 1;
 
-        let programs = self.counters.programs();
-        let mut losses = self.new_kernel_losses(&programs)?;
         if missing_sent_bytes != 0 || missing_received_bytes != 0 {
             let count = LossCount {
                 events: 1,
@@ -84,7 +110,8 @@ impl Collector {
             };
             losses.add(LossReason::DrainMismatch, count);
         }
-        self.processes.learn(&processes);
+        self.processes
+            .learn(&processes, Duration::from_nanos(drained.monotonic_ns));
         let rows = flows.len() as u64;
         let usage = flows
             .iter()
@@ -112,16 +139,16 @@ impl Collector {
         now: Clocks,
         losses: &mut Losses,
     ) -> Option<Usage> {
+        let (process, is_known) = self.processes.process(key.process);
+        if !self.selection.selects(&process.name) {
+            return None;
+        }
         let (sent_bytes, received_bytes) = windows::bytes(counters, losses);
         let count = LossCount {
             events: 1,
             sent_bytes,
             received_bytes,
         };
-        let (process, is_known) = self.processes.process(key.process);
-        if !self.selection.selects(&process.name) {
-            return None;
-        }
         if !is_known {
             losses.add(LossReason::ProcessUnknown, count);
         }
@@ -160,8 +187,9 @@ impl Collector {
                 reason(loss),
                 LossCount {
                     events,
-                    sent_bytes,
-                    received_bytes,
+                    // A correction of what was lost may come before it.
+                    sent_bytes: sent_bytes.max(0).unsigned_abs(),
+                    received_bytes: received_bytes.max(0).unsigned_abs(),
                 },
             );
         }

@@ -18,6 +18,7 @@ struct FakeKernel(Arc<Mutex<FakeState>>);
 struct FakeState {
     next: Drained,
     losses: Vec<(Loss, nettally_ebpf::loss::LossCount)>,
+    losses_fail: bool,
 }
 
 impl Counters for FakeKernel {
@@ -26,7 +27,11 @@ impl Counters for FakeKernel {
     }
 
     fn losses(&mut self) -> Result<Vec<(Loss, nettally_ebpf::loss::LossCount)>, KernelError> {
-        Ok(self.0.lock().unwrap().losses.clone())
+        let state = self.0.lock().unwrap();
+        if state.losses_fail {
+            return Err(KernelError::MalformedBtf("a test"));
+        }
+        Ok(state.losses.clone())
     }
 
     fn programs(&mut self) -> Vec<ProgramStats> {
@@ -96,6 +101,7 @@ fn record(name: &str) -> ProcessRecord {
     comm[..name.len()].copy_from_slice(name.as_bytes());
     ProcessRecord {
         comm,
+        exec_id: 1,
         uid: u32::MAX - 7,
         parent_tgid: 1,
     }
@@ -246,4 +252,31 @@ fn an_unlikely_protocol_number_is_a_loss_not_a_panic() {
     let batch = batch(&mut collector, 1);
     assert!(batch.usage.is_empty());
     assert_eq!(batch.losses.get(LossReason::DrainMismatch).sent_bytes, 100);
+}
+
+#[test]
+fn what_nobody_took_is_said_with_the_next_window() {
+    let kernel = FakeKernel::default();
+    let mut collector = kernel.collector(&[]);
+    kernel.moved(vec![flow(7, 100, 20)], &[(7, "curl")]);
+    let events = collector.tick(|| clocks(1)).unwrap();
+    collector.not_delivered(&events);
+    let lost = batch(&mut collector, 2)
+        .losses
+        .get(LossReason::NotDelivered);
+    assert_eq!(
+        (lost.events, lost.sent_bytes, lost.received_bytes),
+        (1, 100, 20)
+    );
+}
+
+#[test]
+fn nothing_is_taken_while_losses_cannot_be_read() {
+    let kernel = FakeKernel::default();
+    let mut collector = kernel.collector(&[]);
+    kernel.moved(vec![flow(7, 100, 20)], &[(7, "curl")]);
+    kernel.0.lock().unwrap().losses_fail = true;
+    assert!(collector.tick(|| clocks(1)).is_err());
+    kernel.0.lock().unwrap().losses_fail = false;
+    assert_eq!(batch(&mut collector, 2).usage[0].sent_bytes, 100);
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use globset::Glob;
 use ipnet::IpNet;
+use nettally_ebpf::settings::MAX_NETWORKS;
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::{Problem, Protocol, Result, Source, SourceConfig, SourceContext};
@@ -54,7 +55,7 @@ pub enum BackendChoice {
 }
 
 /// A selection of addresses. A remote is counted if `include` is empty or has it, and `exclude`
-/// does not have it.
+/// does not have it. One that is not known is counted, as unresolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RemoteSelection {
@@ -93,6 +94,19 @@ impl SourceConfig for ProcessNetworkConfig {
                 "protocols",
                 "empty, so nothing would be counted; allowed: tcp, udp",
             ));
+        }
+        let RemoteSelection { include, exclude } = &self.remotes;
+        for (list, networks) in [("include", include), ("exclude", exclude)] {
+            // One place is for cutting IPv4 out of an IPv6 network.
+            if networks.len() >= MAX_NETWORKS as usize {
+                problems.push(Problem::new(
+                    format!("remotes.{list}"),
+                    format!(
+                        "{} networks; allowed: fewer than {MAX_NETWORKS}",
+                        networks.len()
+                    ),
+                ));
+            }
         }
         let NameSelection { include, exclude } = &self.processes;
         for (list, globs) in [("include", include), ("exclude", exclude)] {

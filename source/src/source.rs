@@ -41,27 +41,30 @@ async fn run(
     mut out: Box<dyn EventSink>,
 ) -> Result<(), ()> {
     let first = collector.first_report(clocks());
-    if !deliver(out.as_mut(), vec![first]).await {
-        return Err(());
-    }
+    deliver(&mut collector, out.as_mut(), vec![first]).await?;
     let mut ticks = tokio::time::interval(interval);
     // A late tick is a longer window, not several empty ones.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick is now.
     ticks.tick().await;
+    let mut is_last = false;
     let mut failures = 0;
     loop {
-        let is_last = tokio::select! {
-            () = &mut shutdown => true,
-            _now = ticks.tick() => false,
-        };
+        // After the signal the last window is taken at once, and tried again if that fails.
+        is_last = is_last
+            || tokio::select! {
+                () = &mut shutdown => true,
+                _now = ticks.tick() => false,
+            };
         let (returned, events) = tick(collector).await?;
         collector = returned;
         match events {
             Ok(events) => {
                 failures = 0;
-                if !deliver(out.as_mut(), events).await {
-                    return Err(());
+                deliver(&mut collector, out.as_mut(), events).await?;
+                if is_last {
+                    debug!("Took the last window.");
+                    return Ok(());
                 }
             }
             Err(error) => {
@@ -72,10 +75,6 @@ async fn run(
                     return Err(());
                 }
             }
-        }
-        if is_last {
-            debug!("Took the last window.");
-            return Ok(());
         }
     }
 }
@@ -92,17 +91,22 @@ async fn tick(
         .map_err(|panic| error!(%panic, "A tick panicked."))
 }
 
-/// Whether there is still somebody to deliver to.
-async fn deliver(out: &mut dyn EventSink, events: Vec<Event>) -> bool {
-    match out.send_batch(events).await {
-        Ok(()) => true,
-        Err(error @ SendError::Timeout) => {
-            warn!(%error, "Events dropped.");
-            true
+/// Delivers, or counts what was not; an error if there is nobody to deliver to any more.
+async fn deliver(
+    collector: &mut Collector,
+    out: &mut dyn EventSink,
+    events: Vec<Event>,
+) -> Result<(), ()> {
+    // Cheap: the data is shared.
+    match out.send_batch(events.clone()).await {
+        Ok(()) => Ok(()),
+        Err(SendError::Timeout) => {
+            collector.not_delivered(&events);
+            Ok(())
         }
         Err(error @ SendError::Closed) => {
             error!(%error, "The source ends.");
-            false
+            Err(())
         }
     }
 }

@@ -20,14 +20,22 @@ const ALLOW: i32 = 1;
 /// `udp_sendmsg` in `net/ipv4/udp.c`, when an address was given.
 #[cgroup_sock_addr(sendmsg4)]
 fn sendmsg4(ctx: SockAddrContext) -> i32 {
-    hand_over(ctx.sock_addr, Direction::Sent, &ipv4(ctx.sock_addr));
+    hand_over(
+        ctx.sock_addr,
+        Direction::Sent,
+        &reached(ipv4(ctx.sock_addr)),
+    );
     ALLOW
 }
 
 /// `udpv6_sendmsg` in `net/ipv6/udp.c`, when an address was given.
 #[cgroup_sock_addr(sendmsg6)]
 fn sendmsg6(ctx: SockAddrContext) -> i32 {
-    hand_over(ctx.sock_addr, Direction::Sent, &ipv6(ctx.sock_addr));
+    hand_over(
+        ctx.sock_addr,
+        Direction::Sent,
+        &reached(ipv6(ctx.sock_addr)),
+    );
     ALLOW
 }
 
@@ -58,6 +66,15 @@ fn hand_over(address: *mut bpf_sock_addr, direction: Direction, remote: &Remote)
     // SAFETY: the context is valid for the run of the program.
     let cookie = || unsafe { bpf_get_socket_cookie(address.cast::<c_void>()) };
     handover::give(state, cookie, direction, remote);
+}
+
+/// Where a datagram to `remote` goes: to send to no address is to send to loopback.
+#[inline(always)]
+fn reached(remote: Remote) -> Remote {
+    Remote {
+        address: remote.address.or_loopback(),
+        ..remote
+    }
 }
 
 #[inline(always)]

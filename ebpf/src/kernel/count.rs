@@ -65,9 +65,6 @@ pub(crate) struct Path {
 #[inline(always)]
 pub(crate) fn count(owner: Owner, path: &Path, moved: Moved) {
     let key = key(owner, path);
-    if key.flags & FLAG_UNRESOLVED != 0 {
-        lose(Loss::RemoteUnresolved, moved);
-    }
     // Read once: rows, processes and totals of one run belong to the same buffer.
     let Some(&buffer) = ACTIVE.get(0) else { return };
     let (flows, processes) = if buffer == 0 {
@@ -84,6 +81,9 @@ pub(crate) fn count(owner: Owner, path: &Path, moved: Moved) {
     };
     if added {
         add_to_totals(buffer, moved);
+        if key.flags & FLAG_UNRESOLVED != 0 {
+            lose(Loss::RemoteUnresolved, moved);
+        }
     }
 }
 

@@ -107,27 +107,29 @@ pub(crate) fn take(
         // SAFETY: the pointer comes from a successful lookup.
         let owner = unsafe { (*slot).thread };
         if owner == thread.cast_signed() {
-            // SAFETY: as above; the slot is ours until the store.
+            // SAFETY: as above; the slot is ours until it is released, after the address was read.
             unsafe {
                 let remote = content(slot);
-                core::ptr::write_volatile(&raw mut (*slot).thread, 0);
+                let _released = atomic::replace_i64(&raw mut (*slot).thread, owner, 0);
                 return Some(remote);
             }
         }
     }
-    let overflow = HANDOVERS.get_ptr_mut(thread)?;
-    // SAFETY: the pointer comes from a successful lookup; the entry is this thread's alone.
-    unsafe {
-        if (*overflow).direction != direction as u32 || (*overflow).socket != cookie() {
-            return None;
-        }
-        (*overflow).direction = 0;
-        Some(Remote {
-            address: (*overflow).address,
-            port: (*overflow).port as u16,
-            is_known: true,
-        })
+    let entry = HANDOVERS.get_ptr_mut(thread)?;
+    // SAFETY: the pointer comes from a successful lookup. The map may give an entry that it evicts to
+    // another thread while we read, so the copy is what is looked at.
+    let overflow = unsafe { core::ptr::read(entry) };
+    if overflow.direction != direction as u32 || overflow.socket != cookie() {
+        return None;
     }
+    // SAFETY: as above; an entry that is another thread's by now loses its address, which shows as an
+    // unresolved remote.
+    unsafe { (*entry).direction = 0 };
+    Some(Remote {
+        address: overflow.address,
+        port: overflow.port as u16,
+        is_known: true,
+    })
 }
 
 /// Where the last call went that was given an address: the pieces of a corked datagram that follow

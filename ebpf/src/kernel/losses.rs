@@ -22,10 +22,10 @@ pub(crate) fn lose(reason: Loss, moved: Moved) {
         atomic::add_u64(&raw mut (*count).events, 1);
         match moved {
             Moved::Sent(bytes) => {
-                atomic::add_u64(&raw mut (*count).sent_bytes, bytes.cast_unsigned());
+                atomic::add_i64(&raw mut (*count).sent_bytes, bytes);
             }
             Moved::Received(bytes) => {
-                atomic::add_u64(&raw mut (*count).received_bytes, bytes.cast_unsigned());
+                atomic::add_i64(&raw mut (*count).received_bytes, bytes);
             }
         }
     }

@@ -33,6 +33,7 @@ pub(crate) fn record() -> ProcessRecord {
         let parent: *const c_void = load(leader, offset!(task_real_parent));
         ProcessRecord {
             comm: comm(leader),
+            exec_id: load(leader, offset!(task_self_exec_id)),
             uid: bpf_get_current_uid_gid() as u32,
             parent_tgid: load(parent, offset!(task_tgid)),
         }

@@ -9,11 +9,15 @@ use nettally_ebpf::settings::{MAX_NETWORKS, protocol_bit};
 use crate::globals::setting;
 use crate::socket::{Family, Remote, Sock, local_address};
 
-#[btf_map]
-static REMOTES_INCLUDED: LpmTrie<Address, u8, { MAX_NETWORKS as usize }> = LpmTrie::new();
+/// Networks by longest prefix: 1 for one that is listed, 0 for what a listed one must not reach (an
+/// IPv6 network has no IPv4 in it).
+type Networks = LpmTrie<Address, u8, { MAX_NETWORKS as usize }>;
 
 #[btf_map]
-static REMOTES_EXCLUDED: LpmTrie<Address, u8, { MAX_NETWORKS as usize }> = LpmTrie::new();
+static REMOTES_INCLUDED: Networks = Networks::new();
+
+#[btf_map]
+static REMOTES_EXCLUDED: Networks = Networks::new();
 
 #[inline(always)]
 pub(crate) fn selects_protocol(protocol: u8) -> bool {
@@ -30,17 +34,13 @@ pub(crate) fn selects_remote(sk: Sock, family: Family, remote: &Remote) -> bool 
     if !remote.is_known {
         return true;
     }
-    if setting!(remotes_included) != 0
-        && REMOTES_INCLUDED
+    let is_in = |networks: &Networks| {
+        networks
             .get(&Key::new(128, remote.address))
-            .is_none()
-    {
-        return false;
-    }
-    setting!(remotes_excluded) == 0
-        || REMOTES_EXCLUDED
-            .get(&Key::new(128, remote.address))
-            .is_none()
+            .is_some_and(|&listed| listed != 0)
+    };
+    (setting!(remotes_included) == 0 || is_in(&REMOTES_INCLUDED))
+        && (setting!(remotes_excluded) == 0 || !is_in(&REMOTES_EXCLUDED))
 }
 
 /// Loopback is 127.0.0.0/8, `::1`, and a remote that is the socket's own address.

@@ -12,8 +12,21 @@ pub(crate) type Sock = *const c_void;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
+/// `enum sock_type` in `include/linux/net.h`.
+const SOCK_STREAM: u16 = 1;
+const SOCK_DGRAM: u16 = 2;
+
 /// `IPPROTO_MPTCP` in `include/uapi/linux/in.h`.
 const IPPROTO_MPTCP: u16 = 262;
+const IPPROTO_TCP: u16 = 6;
+const IPPROTO_UDP: u16 = 17;
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    Udp,
+}
 
 /// The other end of a socket.
 #[derive(Clone, Copy)]
@@ -61,16 +74,29 @@ pub(crate) fn family(sk: Sock) -> Option<Family> {
     }
 }
 
-/// The protocol as users name it: MPTCP is TCP.
+/// The protocol as users name it: MPTCP is TCP. A raw socket has the number of what it sniffs, and
+/// is neither.
 #[inline(always)]
-pub(crate) fn protocol(sk: Sock) -> u8 {
-    // SAFETY: `sk` is a `sock`; `sk_protocol` is a u16 from kernel 5.6.
-    match unsafe { load::<u16>(sk, offset!(sock_protocol)) } {
-        IPPROTO_MPTCP => nettally_ebpf::flow::protocol::TCP,
-        #[expect(clippy::cast_possible_truncation, reason = "checked by the pattern")]
-        number @ 0..=255 => number as u8,
-        _ => 0,
+pub(crate) fn protocol(sk: Sock) -> Option<Transport> {
+    // SAFETY: `sk` is a `sock`; both fields are u16 from kernel 5.6.
+    let (kind, number) = unsafe {
+        (
+            load::<u16>(sk, offset!(sock_type)),
+            load::<u16>(sk, offset!(sock_protocol)),
+        )
+    };
+    match (kind, number) {
+        (SOCK_STREAM, IPPROTO_TCP | IPPROTO_MPTCP) => Some(Transport::Tcp),
+        (SOCK_DGRAM, IPPROTO_UDP) => Some(Transport::Udp),
+        _ => None,
     }
+}
+
+/// Whether a process holds the socket's lock, as it does in a system call; a softirq does not.
+#[inline(always)]
+pub(crate) fn is_locked_by_process(sk: Sock) -> bool {
+    // SAFETY: `sk` is a `sock`.
+    unsafe { load::<i32>(sk, offset!(sock_lock_owned)) != 0 }
 }
 
 /// Local port of a socket that is bound, in host byte order. Zero for TCP after `TCP_CLOSE`.

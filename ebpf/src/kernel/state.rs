@@ -16,7 +16,7 @@ use crate::socket::Sock;
 pub(crate) struct SocketState {
     /// TCP: bytes of the stream that were charged so far.
     pub(crate) consumed: i64,
-    /// TCP: the process that received first, `tgid` 0 if none did.
+    /// TCP: the process that received last, `tgid` 0 if none did.
     owner: ProcessKey,
     /// UDP: the address of the send that runs, or ran last.
     pub(crate) sent: Slot,
@@ -92,14 +92,24 @@ pub(crate) fn look_up(
     }
 }
 
-/// Makes `process` the owner of a socket that has none.
+/// Makes `process` the one that received last.
 #[inline(always)]
-pub(crate) fn claim(state: *mut SocketState, process: ProcessKey) {
-    // SAFETY: the pointer comes from a successful lookup.
+pub(crate) fn set_owner(state: *mut SocketState, process: ProcessKey) {
+    // SAFETY: the pointer comes from a successful lookup; the caller runs under the socket's lock.
     unsafe {
-        if (*state).owner.tgid == 0 {
+        if (*state).owner.tgid != process.tgid {
             (*state).owner = process;
         }
+    }
+}
+
+/// Begins another connection of the same socket.
+#[inline(always)]
+pub(crate) fn restart(state: *mut SocketState) {
+    // SAFETY: the pointer comes from a successful lookup.
+    unsafe {
+        (*state).consumed = 0;
+        (*state).left_to_returns = 0;
     }
 }
 
@@ -110,13 +120,12 @@ pub(crate) fn owner(state: *mut SocketState) -> Option<ProcessKey> {
     if owner.tgid == 0 { None } else { Some(owner) }
 }
 
-/// Notes that a socket now has an upper-layer protocol, so that its stream is not looked at again.
+/// Notes that something now stands between the socket and its stream, so that the stream is not
+/// looked at again.
 #[inline(always)]
-pub(crate) fn leave_to_returns(sk: Sock) {
-    if let Some(state) = get(sk) {
-        // SAFETY: the pointer comes from a successful lookup.
-        unsafe { (*state).left_to_returns = 1 };
-    }
+pub(crate) fn leave_to_returns(state: *mut SocketState) {
+    // SAFETY: the pointer comes from a successful lookup.
+    unsafe { (*state).left_to_returns = 1 };
 }
 
 #[inline(always)]

@@ -5,10 +5,9 @@
 
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
-use nettally_ebpf::flow::protocol;
 
 use crate::handover::Direction;
-use crate::socket::{Sock, family, protocol};
+use crate::socket::{Sock, Transport, family, protocol};
 use crate::{tcp, udp};
 
 /// Copies data without taking it. From `include/linux/socket.h`, as below.
@@ -23,10 +22,10 @@ fn sock_send_length(ctx: BtfTracePointContext) -> i32 {
     let Some(family) = family(sk) else { return 0 };
     let bytes = i64::from(returned);
     match (protocol(sk), returned > 0) {
-        (protocol::TCP, true) => tcp::sent(sk, family, bytes),
-        (protocol::UDP, true) => udp::sent(sk, family, bytes),
-        (protocol::UDP, false) => udp::moved_nothing(sk, Direction::Sent),
-        _ => {}
+        (Some(Transport::Tcp), true) => tcp::sent(sk, family, bytes),
+        (Some(Transport::Udp), true) => udp::sent(sk, family, bytes),
+        (Some(Transport::Udp), false) => udp::moved_nothing(sk, Direction::Sent),
+        (Some(Transport::Tcp), false) | (None, _) => {}
     }
     0
 }
@@ -41,10 +40,20 @@ fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
     let Some(family) = family(sk) else { return 0 };
     let bytes = i64::from(returned);
     match (protocol(sk), returned > 0 && flags & MSG_PEEK == 0) {
-        (protocol::TCP, true) => tcp::received(sk, family, bytes, flags),
-        (protocol::UDP, true) => udp::received(sk, family, bytes),
-        (protocol::UDP, false) => udp::moved_nothing(sk, Direction::Received),
-        _ => {}
+        (Some(Transport::Tcp), true) => tcp::returned(sk, family, bytes, flags),
+        (Some(Transport::Udp), true) => udp::received(sk, family, bytes),
+        (Some(Transport::Udp), false) => udp::moved_nothing(sk, Direction::Received),
+        (Some(Transport::Tcp), false) | (None, _) => {}
+    }
+    0
+}
+
+/// `tcp_rcv_space_adjust` in `net/ipv4/tcp_input.c`: `sk`, from which somebody has just taken data.
+#[btf_tracepoint(function = "tcp_rcv_space_adjust")]
+fn tcp_rcv_space_adjust(ctx: BtfTracePointContext) -> i32 {
+    let sk: Sock = ctx.arg(0);
+    if let Some(family) = family(sk) {
+        tcp::taken(sk, family);
     }
     0
 }
@@ -53,7 +62,7 @@ fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     let (sk, new): (Sock, i32) = (ctx.arg(0), ctx.arg(2));
-    if let (Some(family), protocol::TCP) = (family(sk), protocol(sk)) {
+    if let (Some(family), Some(Transport::Tcp)) = (family(sk), protocol(sk)) {
         tcp::state_changed(sk, family, new);
     }
     0

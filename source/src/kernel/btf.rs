@@ -15,17 +15,21 @@ const MAGIC: u16 = 0xeb9f;
 /// `BTF_KIND_*` of those we look at or must be able to skip.
 mod kind {
     pub(super) const INT: u32 = 1;
+    pub(super) const POINTER: u32 = 2;
     pub(super) const ARRAY: u32 = 3;
     pub(super) const STRUCT: u32 = 4;
     pub(super) const UNION: u32 = 5;
     pub(super) const ENUM: u32 = 6;
+    pub(super) const FORWARD: u32 = 7;
     pub(super) const TYPEDEF: u32 = 8;
     pub(super) const VOLATILE: u32 = 9;
     pub(super) const CONST: u32 = 10;
     pub(super) const RESTRICT: u32 = 11;
+    pub(super) const FUNC: u32 = 12;
     pub(super) const FUNC_PROTO: u32 = 13;
     pub(super) const VAR: u32 = 14;
     pub(super) const DATASEC: u32 = 15;
+    pub(super) const FLOAT: u32 = 16;
     pub(super) const DECL_TAG: u32 = 17;
     pub(super) const TYPE_TAG: u32 = 18;
     pub(super) const ENUM64: u32 = 19;
@@ -201,8 +205,7 @@ impl Btf {
             kind::ARRAY => (Type::Other, 12),
             kind::FUNC_PROTO => (Type::Other, count * 8),
             kind::DATASEC | kind::ENUM64 => (Type::Other, count * 12),
-            // Pointers, forward declarations, functions and floats have nothing more.
-            2 | 7 | 12 | 16 => (Type::Other, 0),
+            kind::POINTER | kind::FORWARD | kind::FUNC | kind::FLOAT => (Type::Other, 0),
             _ => return Err("it has a kind of type that this build does not know"),
         };
         self.types.push(read);

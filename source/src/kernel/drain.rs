@@ -10,7 +10,7 @@ use std::os::fd::AsFd as _;
 
 use aya::Ebpf;
 use aya::Pod;
-use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuValues};
 use nettally_ebpf::flow::{
     BufferTotals, FlowCounters, FlowKey, MAX_FLOWS, ProcessKey, ProcessRecord,
 };
@@ -35,24 +35,24 @@ pub(super) struct Maps {
 }
 
 struct Buffer {
+    /// Of this buffer, as the programs know it.
+    index: u32,
     flows: MapData,
     processes: MapData,
 }
 
 impl Maps {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
-        let mut hash = |name| match ebpf.take_map(name) {
-            Some(Map::HashMap(data)) => Ok(data),
-            _ => Err(missing(name)),
-        };
         let buffers = [
             Buffer {
-                flows: hash("FLOWS_0")?,
-                processes: hash("PROCESSES_0")?,
+                index: 0,
+                flows: hash::<FlowKey, FlowCounters>(ebpf, "FLOWS_0")?,
+                processes: hash::<ProcessKey, ProcessRecord>(ebpf, "PROCESSES_0")?,
             },
             Buffer {
-                flows: hash("FLOWS_1")?,
-                processes: hash("PROCESSES_1")?,
+                index: 1,
+                flows: hash::<FlowKey, FlowCounters>(ebpf, "FLOWS_1")?,
+                processes: hash::<ProcessKey, ProcessRecord>(ebpf, "PROCESSES_1")?,
             },
         ];
         Ok(Self {
@@ -72,9 +72,8 @@ impl Maps {
     pub(super) fn drain(&mut self) -> Result<Drained, KernelError> {
         let quiet = self.written;
         let next = 1 - quiet;
-        let index = u32::from(next == 1);
         self.active
-            .set(0, index, 0)
+            .set(0, self.buffers[next].index, 0)
             .map_err(|error| failed("flip", "ACTIVE", error))?;
         self.written = next;
         self.barrier.wait().map_err(|source| KernelError::Map {
@@ -82,10 +81,15 @@ impl Maps {
             map: "barrier",
             source,
         })?;
-        let Buffer { flows, processes } = &self.buffers[quiet];
+        let Buffer {
+            index,
+            flows,
+            processes,
+        } = &self.buffers[quiet];
+        let index = *index;
         let flows: Vec<(FlowKey, FlowCounters)> = take_all(flows, "FLOWS")?;
         let processes: Vec<(ProcessKey, ProcessRecord)> = take_all(processes, "PROCESSES")?;
-        let kept = self.take_totals(if quiet == 0 { 0 } else { 1 })?;
+        let kept = self.take_totals(index)?;
         let (sent, received) = flows
             .iter()
             .fold((0, 0), |(sent, received), (_key, counters)| {
@@ -140,6 +144,18 @@ impl Maps {
         })?;
         self.totals.set(buffer, zero, 0).map_err(failed)?;
         Ok(sum)
+    }
+}
+
+/// A hash map of the object, whose sizes are those of the contract.
+fn hash<K: Pod, V: Pod>(ebpf: &mut Ebpf, name: &'static str) -> Result<MapData, KernelError> {
+    let map = ebpf.take_map(name).ok_or(missing(name))?;
+    // aya compares the sizes.
+    HashMap::<_, K, V>::try_from(&map).map_err(|error| failed("use", name, error))?;
+    if let Map::HashMap(data) = map {
+        Ok(data)
+    } else {
+        Err(missing(name))
     }
 }
 

@@ -29,6 +29,13 @@ pub enum KernelError {
     /// The kernel's type information makes no sense to us.
     #[error("cannot understand the kernel's type information: {0}")]
     MalformedBtf(&'static str),
+    /// aya could not read the kernel's type information.
+    #[error("cannot read the kernel's type information")]
+    ParseBtf {
+        /// Why.
+        #[source]
+        source: Box<aya::BtfError>,
+    },
     /// A field that the programs read is not in this kernel.
     #[error("this kernel has no field `{field}`; please report it with the output of `uname -a`")]
     MissingField {

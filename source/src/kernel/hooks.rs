@@ -7,7 +7,7 @@ pub(super) struct Hook {
     pub(super) name: &'static str,
     pub(super) kind: HookKind,
     /// First release of the kernel that has it.
-    pub(super) since: &'static str,
+    pub(super) since: (u32, u32),
     pub(super) without: Without,
 }
 
@@ -24,60 +24,64 @@ pub(super) enum HookKind {
 pub(super) enum Without {
     /// Nothing can be measured.
     Nothing,
-    /// Works, but this is not seen.
-    Less(&'static str),
+    /// Works, but sees less.
+    Less,
 }
 
-const NO_UDP_ADDRESS: &str = "remotes of unconnected UDP sockets (their bytes are exact)";
-
 /// The tracepoint backend.
-pub(super) const TRACEPOINT: [Hook; 8] = [
+pub(super) const TRACEPOINT: [Hook; 9] = [
     Hook {
         name: "sock_send_length",
         kind: HookKind::Tracepoint,
-        since: "6.3",
+        since: (6, 3),
         without: Without::Nothing,
     },
     Hook {
         name: "sock_recv_length",
         kind: HookKind::Tracepoint,
-        since: "6.3",
+        since: (6, 3),
+        without: Without::Nothing,
+    },
+    Hook {
+        name: "tcp_rcv_space_adjust",
+        kind: HookKind::Tracepoint,
+        since: (4, 15),
         without: Without::Nothing,
     },
     Hook {
         name: "inet_sock_set_state",
         kind: HookKind::Tracepoint,
-        since: "4.16",
+        since: (4, 16),
         without: Without::Nothing,
     },
     Hook {
         name: "tcp_destroy_sock",
         kind: HookKind::Tracepoint,
-        since: "4.16",
+        since: (4, 16),
         without: Without::Nothing,
     },
     Hook {
         name: "sendmsg4",
         kind: HookKind::Cgroup,
-        since: "4.18",
-        without: Without::Less(NO_UDP_ADDRESS),
+        since: (4, 18),
+        without: Without::Less,
     },
     Hook {
         name: "sendmsg6",
         kind: HookKind::Cgroup,
-        since: "4.18",
-        without: Without::Less(NO_UDP_ADDRESS),
+        since: (4, 18),
+        without: Without::Less,
     },
     Hook {
         name: "recvmsg4",
         kind: HookKind::Cgroup,
-        since: "5.2",
-        without: Without::Less(NO_UDP_ADDRESS),
+        since: (5, 2),
+        without: Without::Less,
     },
     Hook {
         name: "recvmsg6",
         kind: HookKind::Cgroup,
-        since: "5.2",
-        without: Without::Less(NO_UDP_ADDRESS),
+        since: (5, 2),
+        without: Without::Less,
     },
 ];

@@ -1,11 +1,11 @@
 //! Loads the programs and attaches them as planned; detaches them when dropped.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::programs::{BtfTracePoint, CgroupAttachMode, CgroupSockAddr, Program, ProgramError};
 use aya::{Btf as AyaBtf, Ebpf, EbpfError, EbpfLoader};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use nettally_ebpf::flow::Address;
 use nettally_ebpf::loss::{Loss, LossCount};
 use nettally_ebpf::settings::{Offsets, Settings, protocol_bit};
@@ -15,9 +15,9 @@ use super::cgroup;
 use super::counters::{Counters, Drained};
 use super::drain::Maps;
 use super::error::KernelError;
-use super::hooks::{Hook, HookKind};
+use super::hooks::{Hook, HookKind, Without};
 use super::offsets::offsets;
-use super::plan::{Plan, plan};
+use super::plan::{NO_ADDRESSES, Plan, plan};
 use super::probe::{Facts, facts};
 use super::syscall;
 use crate::config::{ProcessNetworkConfig, RemoteSelection};
@@ -147,8 +147,8 @@ fn fill(ebpf: &mut Ebpf, map: &'static str, networks: &[IpNet]) -> Result<(), Ke
         .map_mut(map)
         .and_then(|map| LpmTrie::try_from(map).ok())
         .ok_or(missing)?;
-    for network in networks {
-        trie.insert(&folded(network), 1, 0)
+    for (key, listed) in entries(networks) {
+        trie.insert(&key, u8::from(listed), 0)
             .map_err(|error| KernelError::Map {
                 doing: "fill",
                 map,
@@ -156,6 +156,19 @@ fn fill(ebpf: &mut Ebpf, map: &'static str, networks: &[IpNet]) -> Result<(), Ke
             })?;
     }
     Ok(())
+}
+
+/// The entries of a trie, later ones over earlier ones. IPv4 lies inside an IPv6 network such as
+/// `::/0` only in our folded form, so it is cut out of it, unless it is listed itself.
+fn entries(networks: &[IpNet]) -> impl Iterator<Item = (Key<Address>, bool)> + '_ {
+    let ipv4 = folded(&IpNet::V4(Ipv4Net::default()));
+    let holds_ipv4 = networks.iter().any(|network| match network {
+        IpNet::V6(network) => network.contains(&Ipv4Addr::UNSPECIFIED.to_ipv6_mapped()),
+        IpNet::V4(_) => false,
+    });
+    let cut = holds_ipv4.then_some((ipv4, false));
+    cut.into_iter()
+        .chain(networks.iter().map(|network| (folded(network), true)))
 }
 
 fn folded(network: &IpNet) -> Key<Address> {
@@ -176,40 +189,54 @@ fn attach(ebpf: &mut Ebpf, plan: Plan) -> Result<Plan, KernelError> {
         hooks,
         mut degradations,
     } = plan;
-    let btf = AyaBtf::from_sys_fs().map_err(|error| KernelError::LoadObject {
-        source: Box::new(EbpfError::BtfError(error)),
+    let btf = AyaBtf::from_sys_fs().map_err(|error| KernelError::ParseBtf {
+        source: Box::new(error),
     })?;
     let cgroup = cgroup::open().ok().map(|(_folder, file)| file);
     let mut attached = Vec::with_capacity(hooks.len());
     // Load all, then attach all, so that the hooks begin to count as close together as can be.
-    for hook in &hooks {
-        load_program(ebpf, hook, &btf)?;
-    }
+    let (mut loaded, mut refused) = (Vec::new(), Vec::new());
     for hook in hooks {
+        match load_program(ebpf, &hook, &btf) {
+            Ok(()) => loaded.push(hook),
+            Err(error) => refused.push(tolerated(hook, error)?),
+        }
+    }
+    for hook in loaded {
         match attach_program(ebpf, hook, cgroup.as_ref()) {
             Ok(()) => attached.push(hook),
-            Err(error) if hook.kind == HookKind::Cgroup => {
-                warn!(hook = hook.name, %error, "Hook not attached.");
-                degradations.push(Degradation {
-                    code: "cgroup_hook_refused".to_owned(),
-                    summary: format!(
-                        "remotes of some unconnected UDP sockets are not seen (their bytes are exact), \
-                         because the kernel refused {} at the root of cgroup v2",
-                        hook.name
-                    ),
-                    remedy: "detach the exclusive program that is attached there (see `bpftool \
-                             cgroup tree`)"
-                        .to_owned(),
-                });
-            }
-            Err(error) => return Err(error),
+            Err(error) => refused.push(tolerated(hook, error)?),
         }
+    }
+    if !refused.is_empty() {
+        degradations.push(Degradation {
+            code: "cgroup_hook_refused".to_owned(),
+            summary: format!(
+                "{NO_ADDRESSES}, because the kernel refused {}",
+                refused.join(", ")
+            ),
+            remedy:
+                "give the program CAP_NET_ADMIN, and detach any exclusive program from the root \
+                     of cgroup v2 (see `bpftool cgroup tree`)"
+                    .to_owned(),
+        });
     }
     Ok(Plan {
         backend,
         hooks: attached,
         degradations,
     })
+}
+
+/// The name of a hook that can be done without, else the error that it was refused with.
+fn tolerated(hook: Hook, error: KernelError) -> Result<&'static str, KernelError> {
+    match hook.without {
+        Without::Nothing => Err(error),
+        Without::Less => {
+            warn!(hook = hook.name, %error, "Hook not attached.");
+            Ok(hook.name)
+        }
+    }
 }
 
 fn load_program(ebpf: &mut Ebpf, hook: &Hook, btf: &AyaBtf) -> Result<(), KernelError> {
@@ -329,6 +356,22 @@ mod tests {
         assert_eq!({ key.prefix_len() }, 104);
         assert_eq!(key.data().octets()[10..13], [0xff, 0xff, 10]);
         assert_eq!({ folded(&"::/0".parse().unwrap()).prefix_len() }, 0);
+    }
+
+    #[test]
+    fn an_ipv6_network_holds_no_ipv4() {
+        let entries = |networks: &[&str]| -> Vec<(u32, bool)> {
+            let networks: Vec<IpNet> = networks.iter().map(|text| text.parse().unwrap()).collect();
+            entries(&networks)
+                .map(|(key, listed)| (key.prefix_len(), listed))
+                .collect()
+        };
+        assert_eq!(entries(&["::/0"]), [(96, false), (0, true)]);
+        assert_eq!(
+            entries(&["::/0", "0.0.0.0/0"]),
+            [(96, false), (0, true), (96, true)]
+        );
+        assert_eq!(entries(&["2001:db8::/32"]), [(32, true)]);
     }
 
     #[test]

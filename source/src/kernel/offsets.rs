@@ -32,6 +32,9 @@ pub(super) fn offsets(btf: &Btf) -> Result<Offsets, KernelError> {
         sock_flags: common("skc_flags")?,
         sock_done_mask: 1 << done,
         sock_protocol: member("sock", &["sk_protocol"])?,
+        sock_type: member("sock", &["sk_type"])?,
+        sock_user_data: member("sock", &["sk_user_data"])?,
+        sock_lock_owned: member("sock", &["sk_lock", "owned"])?,
         inet_source_port: member("inet_sock", &["inet_sport"])?,
         icsk_ulp_ops: member("inet_connection_sock", &["icsk_ulp_ops"])?,
         tcp_bytes_received: member("tcp_sock", &["bytes_received"])?,
@@ -41,6 +44,7 @@ pub(super) fn offsets(btf: &Btf) -> Result<Offsets, KernelError> {
         task_real_parent: task("real_parent")?,
         task_tgid: task("tgid")?,
         task_start_boottime: task("start_boottime")?,
+        task_self_exec_id: task("self_exec_id")?,
         task_comm: task("comm")?,
     })
 }

@@ -1,9 +1,10 @@
 //! What to attach, decided from facts alone.
 
-use super::hooks::{Hook, HookKind, TRACEPOINT, Without};
+use super::cgroup::CgroupError;
+use super::hooks::{Hook, HookKind, TRACEPOINT};
 use super::probe::Facts;
 use crate::config::{BackendChoice, ProcessNetworkConfig};
-use crate::pipeline::Degradation;
+use crate::pipeline::{Degradation, Protocol};
 
 /// What will be attached, and what is not seen then.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,25 +31,61 @@ pub(super) fn plan(facts: &Facts, config: &ProcessNetworkConfig) -> Result<Plan,
         return Err(blockers);
     }
 
-    let has_cgroup = facts.cgroup.is_ok();
-    let (hooks, skipped): (Vec<Hook>, Vec<Hook>) = TRACEPOINT
+    let wants_udp = config.protocols.contains(&Protocol::Udp);
+    let hooks = TRACEPOINT
         .into_iter()
-        .partition(|hook| hook.kind != HookKind::Cgroup || has_cgroup);
+        .filter(|hook| hook.kind != HookKind::Cgroup || (wants_udp && facts.cgroup.is_ok()))
+        .collect();
     let mut degradations = Vec::new();
-    degradations.extend(skipped.first().and_then(|hook| match hook.without {
-        Without::Nothing => None,
-        Without::Less(what) => Some(Degradation {
-            code: "cgroup_v2_missing".to_owned(),
-            summary: format!("{what} are not seen, because no cgroup v2 is mounted"),
-            remedy: "mount -t cgroup2 none /sys/fs/cgroup/unified".to_owned(),
-        }),
-    }));
+    if let (true, Err(error)) = (wants_udp, &facts.cgroup) {
+        degradations.push(no_addresses(error));
+    }
     degradations.extend(facts.has_ktls.then(spliced_ktls));
+    degradations.extend(facts.has_sendpage.then(sendpage));
+    degradations.extend(facts.in_pid_namespace.then(pid_namespace));
     Ok(Plan {
         backend: "tracepoint",
         hooks,
         degradations,
     })
+}
+
+/// What is less without the cgroup hooks.
+pub(super) const NO_ADDRESSES: &str =
+    "remotes of unconnected UDP sockets are not seen (their bytes are exact)";
+
+fn no_addresses(error: &CgroupError) -> Degradation {
+    let remedy = match error {
+        CgroupError::NotMounted => "mount -t cgroup2 none /sys/fs/cgroup/unified",
+        CgroupError::NotTheRoot { .. } => "run in the host's cgroup namespace",
+        CgroupError::Unreadable { .. } => "let the program read /proc/self/mounts and the mount",
+    };
+    Degradation {
+        code: "cgroup_v2_missing".to_owned(),
+        summary: format!("{NO_ADDRESSES}, because {error}"),
+        remedy: remedy.to_owned(),
+    }
+}
+
+fn sendpage() -> Degradation {
+    Degradation {
+        code: "sendpage".to_owned(),
+        summary:
+            "bytes sent by sendfile and splice are not seen: this kernel passes the tracepoint \
+                  only for other sends"
+                .to_owned(),
+        remedy: "use Linux 6.5 or later".to_owned(),
+    }
+}
+
+fn pid_namespace() -> Degradation {
+    Degradation {
+        code: "pid_namespace".to_owned(),
+        summary: "paths of executables are not seen: this program runs in a PID namespace of its \
+                  own, so the kernel's process numbers are not those of its /proc"
+            .to_owned(),
+        remedy: "run it in the host's PID namespace".to_owned(),
+    }
 }
 
 /// What the tracepoints never show.
@@ -102,7 +139,7 @@ fn missing_tracepoints(facts: &Facts) -> Option<Degradation> {
         .into_iter()
         .filter(|hook| hook.kind == HookKind::Tracepoint && !facts.tracepoints.contains(&hook.name))
         .collect();
-    let newest = missing.iter().map(|hook| hook.since).max()?;
+    let (major, minor) = missing.iter().map(|hook| hook.since).max()?;
     let names: Vec<&str> = missing.iter().map(|hook| hook.name).collect();
     Some(blocker(
         "tracepoints_missing",
@@ -111,7 +148,7 @@ fn missing_tracepoints(facts: &Facts) -> Option<Degradation> {
             facts.release,
             names.join(", ")
         ),
-        &format!("use Linux {newest} or later"),
+        &format!("use Linux {major}.{minor} or later"),
     ))
 }
 
@@ -139,12 +176,15 @@ mod tests {
             tracepoints: vec![
                 "sock_send_length",
                 "sock_recv_length",
+                "tcp_rcv_space_adjust",
                 "inet_sock_set_state",
                 "tcp_destroy_sock",
             ],
             cgroup: Ok(PathBuf::from("/sys/fs/cgroup")),
             lockdown: Some("integrity".to_owned()),
             has_ktls: false,
+            has_sendpage: false,
+            in_pid_namespace: false,
         }
     }
 
@@ -166,12 +206,26 @@ mod tests {
     #[test]
     fn without_cgroup_v2_addresses_are_missing_and_bytes_are_not() {
         let facts = Facts {
-            cgroup: Err(io::ErrorKind::NotFound.into()),
+            cgroup: Err(CgroupError::NotMounted),
             ..modern()
         };
         let plan = plan(&facts, &ProcessNetworkConfig::default()).unwrap();
-        assert_eq!(plan.hooks.len(), 4);
+        assert_eq!(plan.hooks.len(), 5);
         assert_eq!(plan.degradations.last().unwrap().code, "cgroup_v2_missing");
+    }
+
+    #[test]
+    fn who_wants_no_udp_gets_no_udp_hooks() {
+        let config = ProcessNetworkConfig {
+            protocols: vec![Protocol::Tcp],
+            ..ProcessNetworkConfig::default()
+        };
+        let facts = Facts {
+            cgroup: Err(CgroupError::NotMounted),
+            ..modern()
+        };
+        let plan = plan(&facts, &config).unwrap();
+        assert_eq!((plan.hooks.len(), plan.degradations), (5, Vec::new()));
     }
 
     #[test]
@@ -180,8 +234,18 @@ mod tests {
             has_ktls: true,
             ..modern()
         };
-        let plan = plan(&facts, &ProcessNetworkConfig::default()).unwrap();
-        assert_eq!(plan.degradations, [spliced_ktls()]);
+        let before_6_5 = Facts {
+            has_sendpage: true,
+            in_pid_namespace: true,
+            ..modern()
+        };
+        let degradations = |facts| {
+            plan(facts, &ProcessNetworkConfig::default())
+                .unwrap()
+                .degradations
+        };
+        assert_eq!(degradations(&facts), [spliced_ktls()]);
+        assert_eq!(degradations(&before_6_5), [sendpage(), pid_namespace()]);
     }
 
     #[test]
@@ -203,6 +267,21 @@ mod tests {
             ..modern()
         };
         assert_eq!(blockers(&no_btf), ["btf_missing"]);
+    }
+
+    #[test]
+    fn a_part_of_the_cgroup_tree_is_not_taken_for_the_whole() {
+        let facts = Facts {
+            cgroup: Err(CgroupError::NotTheRoot {
+                folder: PathBuf::from("/sys/fs/cgroup"),
+            }),
+            ..modern()
+        };
+        let plan = plan(&facts, &ProcessNetworkConfig::default()).unwrap();
+        assert_eq!(
+            plan.degradations[0].remedy,
+            "run in the host's cgroup namespace"
+        );
     }
 
     #[test]

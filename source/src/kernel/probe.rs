@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::btf::Btf;
+use super::cgroup::CgroupError;
 use super::error::KernelError;
 use super::hooks::{HookKind, TRACEPOINT};
 use super::{cgroup, syscall};
@@ -20,11 +21,15 @@ pub(super) struct Facts {
     /// The tracepoints of the backend that are there, by name.
     pub(super) tracepoints: Vec<&'static str>,
     /// Root of cgroup v2.
-    pub(super) cgroup: Result<PathBuf, io::Error>,
+    pub(super) cgroup: Result<PathBuf, CgroupError>,
     /// The kernel's lockdown mode, where it tells.
     pub(super) lockdown: Option<String>,
     /// Whether it has kernel TLS, or a module of it that may be loaded at any time.
     pub(super) has_ktls: bool,
+    /// Whether sockets still have `sendpage`, which passes no tracepoint (before 6.5).
+    pub(super) has_sendpage: bool,
+    /// Whether we see other process numbers than the kernel's.
+    pub(super) in_pid_namespace: bool,
 }
 
 /// Asks the kernel; the type information comes along because reading it takes longest.
@@ -40,6 +45,9 @@ pub(super) fn facts() -> (Facts, Option<Btf>) {
                 .collect()
         },
     );
+    let has_sendpage = btf
+        .as_ref()
+        .is_ok_and(|btf| btf.member_offset("proto_ops", &["sendpage"]).is_some());
     let (btf, error) = match btf {
         Ok(btf) => (Some(btf), Ok(())),
         Err(error) => (None, Err(error)),
@@ -47,6 +55,8 @@ pub(super) fn facts() -> (Facts, Option<Btf>) {
     let release = release();
     let facts = Facts {
         has_ktls: has_ktls(&release),
+        has_sendpage,
+        in_pid_namespace: in_pid_namespace(),
         release,
         may_load: syscall::may_load_programs(),
         btf: error,
@@ -77,4 +87,10 @@ fn has_ktls(release: &str) -> bool {
         .join(release)
         .join("kernel/net/tls");
     Path::new("/proc/net/tls_stat").exists() || modules.is_dir()
+}
+
+/// The initial PID namespace has a fixed inode (`PROC_PID_INIT_INO` in `include/linux/proc_ns.h`).
+fn in_pid_namespace() -> bool {
+    std::fs::read_link("/proc/self/ns/pid")
+        .is_ok_and(|namespace| namespace != Path::new("pid:[4026531836]"))
 }

@@ -87,6 +87,8 @@ fn listed(facts: &Facts) -> Vec<Fact> {
         cgroup,
         lockdown,
         has_ktls: _,
+        has_sendpage: _,
+        in_pid_namespace: _,
     } = facts;
     let mut listed = vec![
         fact(
@@ -117,8 +119,10 @@ fn listed(facts: &Facts) -> Vec<Fact> {
                     (Ok(()), false) => FactState::No,
                     (Err(_), _) => FactState::Unknown,
                 };
-                let detail =
-                    (state == FactState::No).then(|| format!("Linux {} has it", hook.since));
+                let detail = (state == FactState::No).then(|| {
+                    let (major, minor) = hook.since;
+                    format!("Linux {major}.{minor} has it")
+                });
                 fact(&format!("tracepoint {}", hook.name), state, detail)
             }),
     );
@@ -142,7 +146,7 @@ fn listed(facts: &Facts) -> Vec<Fact> {
         None => fact(
             "kernel lockdown",
             FactState::Unknown,
-            Some("/sys/kernel/security is not mounted".to_owned()),
+            Some("the kernel does not tell, or /sys/kernel/security is not mounted".to_owned()),
         ),
     });
     listed

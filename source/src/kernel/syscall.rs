@@ -58,7 +58,7 @@ pub(super) fn take_batch<K: Pod, V: Pod>(
     attr.batch.count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
     attr.batch.map_fd = map.as_raw_fd().cast_unsigned();
     // SAFETY: keys and values have room for `count` elements of the map's sizes, which the caller's
-    // types have (they are the contract's); a hash map's position is a u32 (`generic` in
+    // types have (`drain` compared them with the map's); a hash map's position is a u32 (`generic` in
     // `kernel/bpf/hashtab.c`); all outlive the call.
     let result = unsafe { bpf(bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_BATCH, &mut attr) };
     // SAFETY: the kernel wrote the number of elements there.

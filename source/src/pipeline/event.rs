@@ -64,7 +64,7 @@ pub struct Usage {
 /// Tells a process from every other since boot: a reused PID has another start time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProcessId {
-    /// Thread group id, as in `/proc`.
+    /// Thread group id in the initial PID namespace, as in the host's `/proc`.
     pub pid: u32,
     /// Nanoseconds from boot to the start of the process.
     pub start_boottime_ns: u64,

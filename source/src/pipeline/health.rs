@@ -28,6 +28,8 @@ pub enum LossReason {
     OverReported,
     /// A row's process could not be named.
     ProcessUnknown,
+    /// The pipeline did not take a window in time.
+    NotDelivered,
     /// A sink's queue was full: rows were dropped before it.
     SinkQueueFull,
     /// A sink could not store or deliver rows.
@@ -48,6 +50,7 @@ impl LossReason {
             Self::DrainMismatch => "drain_mismatch",
             Self::OverReported => "over_reported",
             Self::ProcessUnknown => "process_unknown",
+            Self::NotDelivered => "not_delivered",
             Self::SinkQueueFull => "sink_queue_full",
             Self::SinkFailed => "sink_failed",
         }

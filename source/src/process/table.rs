@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nettally_ebpf::flow::{ProcessKey, ProcessRecord};
 
@@ -9,9 +10,9 @@ use super::proc::ProcFolder;
 use super::user::UserNames;
 use crate::pipeline::{Process, ProcessId};
 
-/// Windows that a process stays known after its last bytes. A socket that it left behind may still
-/// be settled under its name.
-const KEPT_WINDOWS: u64 = 600;
+/// How long a process stays known after its last bytes. A socket that it left behind may still be
+/// settled under its name.
+const KEPT: Duration = Duration::from_secs(600);
 
 /// Processes that are known at most; beyond that those unused for longest are forgotten.
 const MAX_KEPT: usize = 65_536;
@@ -24,12 +25,15 @@ pub(crate) struct ProcessTable {
     proc: ProcFolder,
     users: UserNames,
     known: HashMap<ProcessKey, Entry>,
-    window: u64,
+    now: Duration,
 }
 
 struct Entry {
     process: Arc<Process>,
-    last_window: u64,
+    /// Whether somebody could name it.
+    is_named: bool,
+    exec_id: Option<u64>,
+    last_used: Duration,
 }
 
 impl ProcessTable {
@@ -38,27 +42,35 @@ impl ProcessTable {
             proc,
             users: UserNames::new(),
             known: HashMap::new(),
-            window: 0,
+            now: Duration::ZERO,
         }
     }
 
-    /// Takes in what the kernel recorded in one window. A process whose name changed (`exec`) is
-    /// looked up anew; the earlier answer stays with the earlier windows.
-    pub(crate) fn learn(&mut self, records: &[(ProcessKey, ProcessRecord)]) {
-        self.window += 1;
+    /// Takes in what the kernel recorded in the window that ended `now`, a time that never goes back.
+    /// A process that changed (`exec`, another name or user) is looked up anew; the earlier answer
+    /// stays with the earlier windows.
+    pub(crate) fn learn(&mut self, records: &[(ProcessKey, ProcessRecord)], now: Duration) {
+        self.now = now;
         for (key, record) in records {
             let ProcessRecord {
                 comm,
+                exec_id,
                 uid,
                 parent_tgid: _,
             } = record;
             let name = name(comm);
-            let is_current = self
-                .known
-                .get(key)
-                .is_some_and(|entry| entry.process.name == name && entry.process.uid == Some(*uid));
-            if !is_current {
-                self.remember(*key, name, Some(*uid));
+            match self.known.get_mut(key) {
+                Some(entry)
+                    if entry.process.name == name
+                        && entry.process.uid == Some(*uid)
+                        && entry.exec_id == Some(*exec_id) =>
+                {
+                    entry.last_used = now;
+                }
+                Some(_) | None => {
+                    let process = self.named(*key, name, Some(*uid));
+                    self.remember(*key, process, true, Some(*exec_id));
+                }
             }
         }
         self.forget();
@@ -68,41 +80,56 @@ impl ProcessTable {
     pub(crate) fn process(&mut self, key: ProcessKey) -> (Arc<Process>, bool) {
         if !self.known.contains_key(&key) {
             match self.proc.name(key) {
-                Some(name) => self.remember(key, name, None),
-                None => return (Arc::new(unknown(key)), false),
+                Some(name) => {
+                    let process = self.named(key, name, None);
+                    self.remember(key, process, true, None);
+                }
+                None => self.remember(key, unknown(key), false, None),
             }
         }
         let entry = self
             .known
             .get_mut(&key)
             .expect("remembered above if it was not there");
-        entry.last_window = self.window;
-        (Arc::clone(&entry.process), true)
+        entry.last_used = self.now;
+        (Arc::clone(&entry.process), entry.is_named)
     }
 
-    fn remember(&mut self, key: ProcessKey, name: String, uid: Option<u32>) {
-        let process = Process {
+    fn named(&self, key: ProcessKey, name: String, uid: Option<u32>) -> Process {
+        Process {
             id: id(key),
             name,
             exe: self.proc.exe(key),
             uid,
             user: uid.and_then(|uid| self.users.name(uid)),
-        };
+        }
+    }
+
+    fn remember(
+        &mut self,
+        key: ProcessKey,
+        process: Process,
+        is_named: bool,
+        exec_id: Option<u64>,
+    ) {
         let entry = Entry {
             process: Arc::new(process),
-            last_window: self.window,
+            is_named,
+            exec_id,
+            last_used: self.now,
         };
         self.known.insert(key, entry);
     }
 
     fn forget(&mut self) {
-        let oldest = self.window.saturating_sub(KEPT_WINDOWS);
-        self.known.retain(|_key, entry| entry.last_window >= oldest);
+        let oldest = self.now.saturating_sub(KEPT);
+        self.known.retain(|_key, entry| entry.last_used >= oldest);
         if self.known.len() > MAX_KEPT {
-            let mut uses: Vec<u64> = self.known.values().map(|entry| entry.last_window).collect();
+            let mut uses: Vec<Duration> =
+                self.known.values().map(|entry| entry.last_used).collect();
             let excess = self.known.len() - MAX_KEPT;
             let (_, &mut limit, _) = uses.select_nth_unstable(excess);
-            self.known.retain(|_key, entry| entry.last_window > limit);
+            self.known.retain(|_key, entry| entry.last_used > limit);
         }
     }
 }
@@ -145,9 +172,14 @@ mod tests {
         comm[..name.len()].copy_from_slice(name.as_bytes());
         ProcessRecord {
             comm,
+            exec_id: 1,
             uid: 0,
             parent_tgid: 1,
         }
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
     }
 
     fn key(tgid: u32, start_boottime: u64) -> ProcessKey {
@@ -161,7 +193,7 @@ mod tests {
     #[test]
     fn a_process_that_is_gone_has_the_name_the_kernel_recorded() {
         let mut table = table();
-        table.learn(&[(key(7, 1), record("short"))]);
+        table.learn(&[(key(7, 1), record("short"))], at(1));
         let (process, is_known) = table.process(key(7, 1));
         assert_eq!(
             (process.name.as_str(), &process.exe, is_known),
@@ -172,8 +204,8 @@ mod tests {
     #[test]
     fn a_reused_number_is_another_process() {
         let mut table = table();
-        table.learn(&[(key(7, 1), record("one"))]);
-        table.learn(&[(key(7, 2), record("two"))]);
+        table.learn(&[(key(7, 1), record("one"))], at(1));
+        table.learn(&[(key(7, 2), record("two"))], at(1));
         assert_eq!(table.process(key(7, 1)).0.name, "one");
         assert_eq!(table.process(key(7, 2)).0.name, "two");
     }
@@ -181,9 +213,9 @@ mod tests {
     #[test]
     fn a_changed_name_is_taken_up() {
         let mut table = table();
-        table.learn(&[(key(7, 1), record("sh"))]);
+        table.learn(&[(key(7, 1), record("sh"))], at(1));
         let (before, _) = table.process(key(7, 1));
-        table.learn(&[(key(7, 1), record("curl"))]);
+        table.learn(&[(key(7, 1), record("curl"))], at(1));
         assert_eq!(
             (
                 before.name.as_str(),
@@ -191,6 +223,27 @@ mod tests {
             ),
             ("sh", "curl")
         );
+    }
+
+    #[test]
+    fn another_program_of_the_same_name_is_looked_up_anew() {
+        let mut table = table();
+        table.learn(&[(key(7, 1), record("python3"))], at(1));
+        let (before, _) = table.process(key(7, 1));
+        let next = ProcessRecord {
+            exec_id: 2,
+            ..record("python3")
+        };
+        table.learn(&[(key(7, 1), next)], at(2));
+        assert!(!Arc::ptr_eq(&before, &table.process(key(7, 1)).0));
+    }
+
+    #[test]
+    fn a_process_that_wakes_up_at_the_last_moment_keeps_its_name() {
+        let mut table = table();
+        table.learn(&[(key(7, 1), record("sleeper"))], at(0));
+        table.learn(&[(key(7, 1), record("sleeper"))], at(KEPT.as_secs() + 1));
+        assert_eq!(table.process(key(7, 1)).0.name, "sleeper");
     }
 
     #[test]
@@ -202,11 +255,10 @@ mod tests {
     #[test]
     fn unused_processes_are_forgotten_and_used_ones_are_not() {
         let mut table = table();
-        table.learn(&[(key(1, 1), record("idle")), (key(2, 1), record("busy"))]);
-        for _ in 0..=KEPT_WINDOWS {
-            table.learn(&[]);
-            let _busy = table.process(key(2, 1));
-        }
+        let (idle, busy) = ((key(1, 1), record("idle")), (key(2, 1), record("busy")));
+        table.learn(&[idle, busy], at(0));
+        table.learn(&[busy], at(KEPT.as_secs()));
+        table.learn(&[], at(KEPT.as_secs() + 1));
         assert!(!table.process(key(1, 1)).1);
         assert!(table.process(key(2, 1)).1);
     }
@@ -218,7 +270,7 @@ mod tests {
             let records: Vec<_> = (0..30_000)
                 .map(|tgid| (key(tgid, start), record("many")))
                 .collect();
-            table.learn(&records);
+            table.learn(&records, at(start));
         }
         assert!(table.known.len() <= MAX_KEPT, "{}", table.known.len());
     }

@@ -131,6 +131,7 @@ const fn hides_bytes(reason: LossReason) -> bool {
         | LossReason::RecursionMissed
         | LossReason::DrainMismatch
         | LossReason::OverReported
+        | LossReason::NotDelivered
         | LossReason::SinkQueueFull
         | LossReason::SinkFailed => true,
         LossReason::ProcessesFull | LossReason::RemoteUnresolved | LossReason::ProcessUnknown => {
