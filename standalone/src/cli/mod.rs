@@ -3,8 +3,11 @@
 //! One file for each command; each has its options first and `execute` next. This file parses,
 //! hands over, and turns errors into one sentence and an exit code.
 
+mod completions;
 mod doctor;
+mod generate;
 mod logging;
+mod man;
 mod output;
 mod report;
 mod rights;
@@ -55,6 +58,12 @@ enum Command {
     Doctor(doctor::Options),
     /// Check a configuration file; say all that is wrong with it.
     Validate(validate::Options),
+    /// Print a configuration file with every option, its meaning and its default.
+    Generate(generate::Options),
+    /// Print the script with which a shell completes commands and options.
+    Completions(completions::Options),
+    /// Print the manual page, or write one for each command.
+    Man(man::Options),
 }
 
 const WHAT_NEXT: &str = "\
@@ -64,6 +73,7 @@ nettally counts which process talks to whom, and how much.
   sudo nettally top     who moves how much right now, in this terminal
   nettally report       who moved how much, from the history
   nettally doctor       what this kernel allows, and what would help
+  nettally generate     a configuration file to start from
   nettally --help       all commands and options
 ";
 
@@ -104,6 +114,9 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Report(options)) => report::execute(options, &file),
         Some(Command::Doctor(options)) => doctor::execute(options, &file),
         Some(Command::Validate(options)) => validate::execute(options, &file),
+        Some(Command::Generate(options)) => Ok(generate::execute(options)?),
+        Some(Command::Completions(options)) => Ok(completions::execute(options)?),
+        Some(Command::Man(options)) => man::execute(options),
     }
 }
 
