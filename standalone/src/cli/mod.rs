@@ -12,6 +12,7 @@ mod output;
 mod report;
 mod rights;
 mod run;
+mod stream;
 mod top;
 mod validate;
 
@@ -54,6 +55,8 @@ enum Command {
     Top(top::Options),
     /// Show who moved how much, from the history.
     Report(report::Options),
+    /// Print what is moved as lines for another program, such as Vector (needs root).
+    Stream(stream::Options),
     /// Say what this kernel allows, what would be missing, and what would help.
     Doctor(doctor::Options),
     /// Check a configuration file; say all that is wrong with it.
@@ -112,6 +115,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Run(options)) => run::execute(options, &file),
         Some(Command::Top(options)) => top::execute(options, &file),
         Some(Command::Report(options)) => report::execute(options, &file),
+        Some(Command::Stream(options)) => stream::execute(options, &file),
         Some(Command::Doctor(options)) => doctor::execute(options, &file),
         Some(Command::Validate(options)) => validate::execute(options, &file),
         Some(Command::Generate(options)) => Ok(generate::execute(options)?),
@@ -166,7 +170,7 @@ mod tests {
 
     #[test]
     fn every_command_takes_a_configuration_before_and_after_its_name() {
-        for command in ["run", "top", "report", "doctor", "validate"] {
+        for command in ["run", "top", "report", "stream", "doctor", "validate"] {
             let after = Cli::try_parse_from(["nettally", command, "-c", "x.yaml"]).unwrap();
             let before = Cli::try_parse_from(["nettally", "-c", "x.yaml", command]).unwrap();
             assert_eq!(after.config, Some("x.yaml".into()));
