@@ -2,12 +2,14 @@
 //!
 //! Read in this order: [`cli`] (commands), [`config`] (YAML to typed), [`app`] (the composition
 //! root: wires source, topology, sinks and faces, and joins them), [`topology`] (one bounded queue
-//! per sink), then the sinks and faces: [`statsd`], [`live`], [`http`], [`tui`].
+//! per sink), then the sinks and faces: [`statsd`], [`live`], [`http`], [`tui`], and [`encode`]
+//! (events as lines for other programs).
 #![forbid(unsafe_code)]
 
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod encode;
 pub mod http;
 pub mod live;
 pub mod statsd;

@@ -3,12 +3,16 @@
 //! One file for each command; each has its options first and `execute` next. This file parses,
 //! hands over, and turns errors into one sentence and an exit code.
 
+mod completions;
 mod doctor;
+mod generate;
 mod logging;
+mod man;
 mod output;
 mod report;
 mod rights;
 mod run;
+mod stream;
 mod top;
 mod validate;
 
@@ -51,10 +55,18 @@ enum Command {
     Top(top::Options),
     /// Show who moved how much, from the history.
     Report(report::Options),
+    /// Print what is moved as lines for another program, such as Vector (needs root).
+    Stream(stream::Options),
     /// Say what this kernel allows, what would be missing, and what would help.
     Doctor(doctor::Options),
     /// Check a configuration file; say all that is wrong with it.
     Validate(validate::Options),
+    /// Print a configuration file with every option, its meaning and its default.
+    Generate(generate::Options),
+    /// Print the script with which a shell completes commands and options.
+    Completions(completions::Options),
+    /// Print the manual page, or write one for each command.
+    Man(man::Options),
 }
 
 const WHAT_NEXT: &str = "\
@@ -64,6 +76,7 @@ nettally counts which process talks to whom, and how much.
   sudo nettally top     who moves how much right now, in this terminal
   nettally report       who moved how much, from the history
   nettally doctor       what this kernel allows, and what would help
+  nettally generate     a configuration file to start from
   nettally --help       all commands and options
 ";
 
@@ -102,8 +115,12 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Run(options)) => run::execute(options, &file),
         Some(Command::Top(options)) => top::execute(options, &file),
         Some(Command::Report(options)) => report::execute(options, &file),
+        Some(Command::Stream(options)) => stream::execute(options, &file),
         Some(Command::Doctor(options)) => doctor::execute(options, &file),
         Some(Command::Validate(options)) => validate::execute(options, &file),
+        Some(Command::Generate(options)) => Ok(generate::execute(options)?),
+        Some(Command::Completions(options)) => Ok(completions::execute(options)?),
+        Some(Command::Man(options)) => man::execute(options),
     }
 }
 
@@ -153,7 +170,7 @@ mod tests {
 
     #[test]
     fn every_command_takes_a_configuration_before_and_after_its_name() {
-        for command in ["run", "top", "report", "doctor", "validate"] {
+        for command in ["run", "top", "report", "stream", "doctor", "validate"] {
             let after = Cli::try_parse_from(["nettally", command, "-c", "x.yaml"]).unwrap();
             let before = Cli::try_parse_from(["nettally", "-c", "x.yaml", command]).unwrap();
             assert_eq!(after.config, Some("x.yaml".into()));

@@ -76,14 +76,14 @@ fn announce(running: &Running, origin: &str) -> io::Result<()> {
 }
 
 /// The signals that end the program.
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -92,7 +92,7 @@ impl Signals {
     }
 
     /// Waits for one; returns what a shell would report of a process that it ended.
-    async fn next(&mut self) -> i32 {
+    pub(super) async fn next(&mut self) -> i32 {
         let Self {
             interrupt,
             terminate,

@@ -2,7 +2,7 @@
 //!
 //! [`serve`] answers on a listener that the caller has bound. Every request passes the
 //! [`guard`] (who may ask at all), then one route family: `health`, `usage`, `series`, `live`
-//! (the API, under `/api/v1/`), `page` (the embedded files). Each family has its filter first,
+//! (the API, under `/api/v1/`), `metrics` (for Prometheus), `page` (the embedded files). Each family has its filter first,
 //! its handler next, its model last. Whatever goes wrong becomes one JSON shape in [`error`].
 //! The past is read from SQLite on blocking threads (`database`), the present from
 //! [`Live`]; nothing here asks the kernel.
@@ -14,6 +14,7 @@ mod error;
 mod guard;
 mod health;
 mod live;
+mod metrics;
 mod page;
 mod params;
 mod routes;

@@ -13,7 +13,7 @@ use warp::{Filter, Reply};
 use super::api::Api;
 use super::error::handle_rejection;
 use super::guard::guard;
-use super::{health, live, page, series, usage};
+use super::{health, live, metrics, page, series, usage};
 
 /// Nothing but the page's own files; no script or style inside the markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -31,10 +31,13 @@ pub(super) fn routes(
         .unify()
         .or(live::route(Arc::clone(&api)))
         .unify();
+    let figures = warp::path!("api" / "v1" / ..)
+        .and(families)
+        .or(metrics::route(Arc::clone(&api)))
+        .unify();
     let uncached = warp::reply::with::default_header(CACHE_CONTROL, "no-store");
-    let versioned = warp::path!("api" / "v1" / ..).and(families).with(uncached);
     guard(api)
-        .and(versioned.or(page::route()))
+        .and(figures.with(uncached).or(page::route()))
         .recover(handle_rejection)
         .with(warp::reply::with::headers(security_headers()))
 }

@@ -7,6 +7,7 @@
 mod frame;
 mod limits;
 mod moved;
+mod names;
 mod sink;
 mod state;
 mod subscription;
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 pub use frame::{FlowChoice, Frame, ProcessNow, RemoteNow, Remotes};
 pub use limits::Folds;
 pub use moved::Moved;
+pub use names::{ByProtocol, NameTotals};
 pub use subscription::Subscription;
 
 use state::State;
@@ -78,6 +80,12 @@ impl Live {
     #[must_use]
     pub fn remotes(&self, choice: &FlowChoice, limit: usize) -> Remotes {
         self.lock().remotes(choice, limit)
+    }
+
+    /// What process names moved since start.
+    #[must_use]
+    pub fn names(&self) -> NameTotals {
+        self.lock().names.totals()
     }
 
     /// The latest report of each source, by the source's name.

@@ -9,6 +9,7 @@ use nettally_source::{HealthReport, Process, ProcessId, Protocol, Remote, UsageB
 use super::frame::{FlowChoice, Frame, ProcessNow, RemoteNow, Remotes};
 use super::limits::{Folds, Limits};
 use super::moved::Moved;
+use super::names::Names;
 use super::window::{KeptWindow, ProcessShare};
 
 /// Everything that is kept.
@@ -20,6 +21,7 @@ pub(super) struct State {
     known: HashMap<ProcessId, Known>,
     sequence: u64,
     since_start: Moved,
+    pub(super) names: Names,
     pub(super) folds: Folds,
     pub(super) reports: BTreeMap<String, Arc<HealthReport>>,
 }
@@ -62,6 +64,9 @@ impl State {
             known.last_sequence = self.sequence;
         }
         self.forget_processes();
+        let shares = kept.processes.iter().chain(&folded);
+        self.names
+            .add(shares.map(|share| (share.process.name.as_str(), share.protocols)));
 
         let oldest = kept.window.end - self.limits.age;
         self.windows.push_back(kept);

@@ -4,6 +4,7 @@
     reason = "the helpers of tests are not known as tests to clippy"
 )]
 
+mod generate;
 mod history;
 mod report;
 mod validate;
@@ -69,7 +70,7 @@ fn a_configuration_with_problems_stops_every_command_before_anything_else() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bad.yaml");
     std::fs::write(&file, "colour: red\n").unwrap();
-    for command in ["run", "top", "report", "doctor", "validate"] {
+    for command in ["run", "top", "report", "stream", "doctor", "validate"] {
         let output = run(&[command, "-c", text(&file)], 1);
         let expected = "bad.yaml:1:1: colour: unknown section \"colour\"; allowed: ";
         assert!(

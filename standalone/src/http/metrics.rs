@@ -1,0 +1,210 @@
+//! `GET /metrics`: counters since start, for Prometheus and whatever reads its text format.
+
+mod exposition;
+mod sinks;
+
+use std::sync::Arc;
+
+use nettally_source::{LossCount, Losses, Protocol};
+use warp::filters::BoxedFilter;
+use warp::http::header::CONTENT_TYPE;
+use warp::reply::Reply as _;
+use warp::{Filter as _, reply::Response};
+
+use super::api::Api;
+use crate::live::{ByProtocol, Moved, NameTotals};
+use exposition::{Exposition, Kind};
+
+const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Stands for all processes without a counter of their own, and for one that is called so.
+const OTHER: &str = "other";
+
+/// The route.
+pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
+    warp::path!("metrics")
+        .and(warp::get())
+        .map(move || warp::reply::with_header(text(&api), CONTENT_TYPE, FORMAT).into_response())
+        .boxed()
+}
+
+fn text(api: &Api) -> String {
+    let mut text = Exposition::default();
+    moved(&mut text, api.live.names());
+    program(&mut text, api);
+    sources(&mut text, api);
+    sinks::write(&mut text, &api.sinks);
+    losses(&mut text, api);
+    text.finish()
+}
+
+/// What was moved. A protocol over which a name moved nothing has no counters.
+fn moved(text: &mut Exposition, totals: NameTotals) {
+    let NameTotals { names, mut other } = totals;
+    let (called_other, names): (Vec<_>, Vec<_>) =
+        names.into_iter().partition(|(name, _)| name == OTHER);
+    for (_, totals) in called_other {
+        for (sum, part) in other.iter_mut().zip(totals) {
+            *sum += part;
+        }
+    }
+    let rows = || {
+        let names = names.iter().map(|(name, totals)| (name.as_str(), totals));
+        names.chain([(OTHER, &other)])
+    };
+    directions(
+        text,
+        "host_process_network_transmit_bytes_total",
+        "Payload bytes that processes of this name sent.",
+        rows(),
+        |moved| moved.sent_bytes,
+    );
+    directions(
+        text,
+        "host_process_network_receive_bytes_total",
+        "Payload bytes that processes of this name received.",
+        rows(),
+        |moved| moved.received_bytes,
+    );
+}
+
+fn directions<'a>(
+    text: &mut Exposition,
+    name: &str,
+    help: &str,
+    rows: impl Iterator<Item = (&'a str, &'a ByProtocol)>,
+    bytes: impl Fn(&Moved) -> u64,
+) {
+    let mut family = text.family(name, Kind::Counter, help);
+    for (process, totals) in rows {
+        for (protocol, moved) in Protocol::ALL.into_iter().zip(totals) {
+            if moved.both() > 0 {
+                let labels = [("process", process), ("protocol", protocol.name())];
+                family.sample(&labels, bytes(moved));
+            }
+        }
+    }
+}
+
+fn program(text: &mut Exposition, api: &Api) {
+    text.family("nettally_build_info", Kind::Gauge, "Which build this is.")
+        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    text.family(
+        "nettally_start_time_seconds",
+        Kind::Gauge,
+        "When counting began, in Unix time.",
+    )
+    .sample(&[], api.started.as_second());
+}
+
+/// How each source is doing.
+fn sources(text: &mut Exposition, api: &Api) {
+    let reports = api.live.reports();
+    let mut info = text.family(
+        "nettally_source_info",
+        Kind::Gauge,
+        "How a source counts, and on which kernel.",
+    );
+    for report in &reports {
+        let labels = [
+            ("source", &*report.source),
+            ("backend", &*report.backend),
+            ("kernel", &*report.kernel),
+        ];
+        info.sample(&labels, 1);
+    }
+    let mut degraded = text.family(
+        "nettally_source_degraded",
+        Kind::Gauge,
+        "1 for everything that a source does not see.",
+    );
+    for report in &reports {
+        for degradation in &report.degradations {
+            let labels = [("source", &*report.source), ("code", &*degradation.code)];
+            degraded.sample(&labels, 1);
+        }
+    }
+    let mut windows = text.family(
+        "nettally_source_windows_total",
+        Kind::Counter,
+        "Windows that a source has delivered.",
+    );
+    for report in &reports {
+        windows.sample(&[("source", &report.source)], report.windows);
+    }
+    let mut flows = text.family(
+        "nettally_source_flows",
+        Kind::Gauge,
+        "Flows in the last window.",
+    );
+    for report in &reports {
+        flows.sample(&[("source", &report.source)], report.flows);
+    }
+    let mut capacity = text.family(
+        "nettally_source_flows_capacity",
+        Kind::Gauge,
+        "Flows that fit into the kernel's table in one window.",
+    );
+    for report in &reports {
+        capacity.sample(&[("source", &report.source)], report.flows_capacity);
+    }
+    let mut drain = text.family(
+        "nettally_source_drain_seconds",
+        Kind::Gauge,
+        "How long the last reading of the kernel's table took.",
+    );
+    for report in &reports {
+        drain.sample(&[("source", &report.source)], report.drain_ms / 1000.0);
+    }
+}
+
+/// What was lost in each source and sink, since start.
+fn losses(text: &mut Exposition, api: &Api) {
+    let sources = api.live.reports();
+    let sources = sources
+        .iter()
+        .map(|report| ("source", report.source.clone(), report.losses.clone()));
+    let sinks = api
+        .sinks
+        .iter()
+        .map(|sink| ("sink", sink.name().to_owned(), sink.losses()));
+    let all: Vec<(&str, String, Losses)> = sources.chain(sinks).collect();
+    let rows = || {
+        all.iter().flat_map(|(kind, name, losses)| {
+            losses.0.iter().map(move |(reason, count)| {
+                let labels = [
+                    ("kind", *kind),
+                    ("component", name.as_str()),
+                    ("reason", reason.name()),
+                ];
+                (labels, *count)
+            })
+        })
+    };
+    let mut events = text.family(
+        "nettally_losses_total",
+        Kind::Counter,
+        "How often something was lost, or not attributed in full.",
+    );
+    for (labels, count) in rows() {
+        events.sample(&labels, count.events);
+    }
+    let mut bytes = text.family(
+        "nettally_loss_bytes_total",
+        Kind::Counter,
+        "Bytes that were lost, or not attributed in full, where their number is known.",
+    );
+    for ([kind, component, reason], count) in rows() {
+        let LossCount {
+            events: _,
+            sent_bytes,
+            received_bytes,
+        } = count;
+        for (direction, count) in [("transmit", sent_bytes), ("receive", received_bytes)] {
+            bytes.sample(&[kind, component, reason, ("direction", direction)], count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
