@@ -187,7 +187,12 @@ fn shared(until: Instant, place: &Place) -> io::Result<Vec<Child>> {
                 ledger,
             };
             while Instant::now() < until {
-                stream.send(1000, 1000, 0)?;
+                match stream.send(1000, 1000, 0) {
+                    Ok(_) => {}
+                    // The other sender has ended the connection, which is this one's too.
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                    Err(error) => return Err(error),
+                }
             }
             stream.stream.shutdown(Shutdown::Write)
         })?);
