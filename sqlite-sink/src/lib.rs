@@ -4,9 +4,9 @@
 //! the filter language included. It never asks the kernel and never prints.
 //!
 //! Read in this order: [`config`] (what a user sets, and how the sink is opened), `store` (the
-//! file: folder, lock, mode) and `schema` (its migrations, under `migrations/`), `sink` (stream to
-//! thread), `writer` (hold, flush, retry), then [`query`] (questions, filters, times) and
-//! [`reader`] (answers).
+//! file: folder, lock, mode) and `schema` (its migrations, under `migrations/`), `tier` (minutes,
+//! hours, days), `sink` (stream to thread), `writer` (hold, flush, retry, roll up), then [`query`]
+//! (questions, filters, times) and [`reader`] (answers).
 #![forbid(unsafe_code)]
 
 mod address;
@@ -20,6 +20,9 @@ mod sink;
 mod store;
 #[cfg(test)]
 mod testing;
+mod tier;
+#[cfg(test)]
+mod tier_tests;
 mod writer;
 
 pub use config::SqliteConfig;

@@ -1,10 +1,11 @@
 //! Read-only access.
 //!
-//! `open` finds a way into the file, `scan` walks the facts once and sums them up by their
-//! numbers, `label` turns numbers into values, `usage` and `series` make answers of it.
+//! `open` finds a way into the file, `plan` chooses the tiers, `scan` walks their rows once and sums
+//! them up by their numbers, `label` turns numbers into values, `usage` and `series` make answers of it.
 
 mod label;
 mod open;
+mod plan;
 mod scan;
 mod series;
 mod usage;

@@ -1,9 +1,13 @@
-//! The writer: holds batches until the next flush, and until a flush succeeds.
+//! The writer: holds batches until the next flush, and until a flush succeeds; then it rolls up
+//! what is closed.
 //!
 //! It knows neither clock nor channel: whoever drives it says when to flush.
 
+mod bucket;
 mod dimensions;
 mod gap;
+mod late;
+mod rollup;
 mod stats;
 mod transaction;
 
@@ -13,7 +17,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nettally_source::pipeline::UsageBatch;
 use tracing::{error, info, warn};
@@ -25,6 +29,7 @@ use crate::error::{StoreError, one_line};
 use crate::store::Store;
 use dimensions::Dimensions;
 use gap::Gap;
+use rollup::Rolled;
 use transaction::Stored;
 
 /// How much may be held in memory, in rows; a batch without rows counts as one.
@@ -48,6 +53,10 @@ impl Default for HoldLimits {
 /// A failure is logged once, then again after this many flushes that failed alike.
 const FAILURES_PER_LOG_LINE: u64 = 60;
 
+/// After this long the rest of what is to be rolled up waits for the next flush, so that a file with
+/// much of it, such as one of an older version, keeps taking rows.
+const ROLLUP_BUDGET: Duration = Duration::from_millis(500);
+
 /// Owns the write connection.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -60,6 +69,8 @@ pub(crate) struct Writer {
     gap: Option<Gap>,
     /// Flushes that failed since the last that did not.
     failures: u64,
+    /// The same of rollups.
+    rollup_failures: u64,
     stats: Arc<WriterStats>,
 }
 
@@ -75,6 +86,7 @@ impl Writer {
             held_weight: 0,
             gap: None,
             failures: 0,
+            rollup_failures: 0,
             stats: Arc::default(),
         }
     }
@@ -96,8 +108,16 @@ impl Writer {
         self.stats.update(|stats| stats.rows_held = held);
     }
 
-    /// Stores what is held, in one transaction; keeps it if that fails.
+    /// Stores what is held, in one transaction; keeps it if that fails. Then rolls up the buckets
+    /// that are closed, each in a transaction of its own.
     pub(crate) fn flush(&mut self) {
+        self.store_held();
+        if self.failures == 0 {
+            self.roll_up();
+        }
+    }
+
+    fn store_held(&mut self) {
         if self.held.is_empty() && self.gap.is_none() {
             return;
         }
@@ -161,6 +181,45 @@ impl Writer {
             stats.last_error = None;
             stats.flushed_until = stored.until.or(stats.flushed_until);
             stats.last_flush_ms = milliseconds;
+        });
+    }
+
+    /// What fails stays to be done, and is tried again after the next flush.
+    fn roll_up(&mut self) {
+        let begin = Instant::now();
+        while begin.elapsed() < ROLLUP_BUDGET {
+            let step_begin = Instant::now();
+            match rollup::step(&mut self.store.connection) {
+                Ok(None) => break,
+                Ok(Some(Rolled { rows, saturated })) => self.stats.update(|stats| {
+                    stats.rollups += 1;
+                    stats.rollup_rows += rows;
+                    stats.saturated += saturated;
+                    stats.last_rollup_ms = step_begin.elapsed().as_secs_f64() * 1000.0;
+                }),
+                Err(source) => return self.rollup_failed(source),
+            }
+        }
+        self.rollup_failures = 0;
+    }
+
+    fn rollup_failed(&mut self, source: rusqlite::Error) {
+        let error = one_line(&StoreError::statement(
+            &self.store.path,
+            "rolling up rows",
+            source,
+        ));
+        if self.rollup_failures.is_multiple_of(FAILURES_PER_LOG_LINE) {
+            warn!(
+                sink = self.sink,
+                error,
+                "Rows could not be rolled up; answers are complete but take longer, and it is tried again."
+            );
+        }
+        self.rollup_failures += 1;
+        self.stats.update(|stats| {
+            stats.failed_rollups += 1;
+            stats.last_error = Some(error);
         });
     }
 

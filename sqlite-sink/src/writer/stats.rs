@@ -35,6 +35,14 @@ pub struct WriterCounters {
     pub flushed_until: Option<Timestamp>,
     /// Milliseconds that the last transaction took.
     pub last_flush_ms: f64,
+    /// Minutes, hours and days rolled up.
+    pub rollups: u64,
+    /// Rows in them.
+    pub rollup_rows: u64,
+    /// Rollups that failed; they are tried again.
+    pub failed_rollups: u64,
+    /// Milliseconds that the last rollup took.
+    pub last_rollup_ms: f64,
 }
 
 impl WriterStats {
