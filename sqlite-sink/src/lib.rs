@@ -15,6 +15,7 @@ pub mod error;
 mod moment;
 pub mod query;
 pub mod reader;
+mod retention;
 mod schema;
 mod sink;
 mod store;
@@ -32,5 +33,6 @@ pub use query::{
     SeriesPoint, SeriesQuery, TimeRange, UnknownField, UsageAnswer, UsageQuery, UsageRow,
 };
 pub use reader::{Reader, StoreStats};
+pub use retention::RetentionConfig;
 pub use sink::SqliteSink;
 pub use writer::{WriterCounters, WriterStats};

@@ -10,9 +10,10 @@ use crate::error::StoreError;
 pub(crate) const APPLICATION_ID: i64 = 0x6e74_6c79;
 
 /// One script for each version, the first making version 1.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../migrations/0001_history.sql"),
     include_str!("../migrations/0002_tiers.sql"),
+    include_str!("../migrations/0003_retention.sql"),
 ];
 
 /// The version this build writes and reads.

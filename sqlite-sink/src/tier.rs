@@ -69,6 +69,83 @@ impl Tier {
     }
 }
 
+/// Where rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// Those of windows.
+    Windows,
+    /// Those of buckets.
+    Tier(Tier),
+}
+
+impl Rows {
+    /// All, finest first.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Windows,
+        Self::Tier(Tier::Minute),
+        Self::Tier(Tier::Hour),
+        Self::Tier(Tier::Day),
+    ];
+
+    /// Its number in the table `tier`.
+    pub(crate) const fn id(self) -> i64 {
+        match self {
+            Self::Windows => 0,
+            Self::Tier(tier) => tier.id(),
+        }
+    }
+
+    /// The tier that is rolled up from it.
+    pub(crate) const fn coarser(self) -> Option<Tier> {
+        match self {
+            Self::Windows => Some(Tier::Minute),
+            Self::Tier(Tier::Minute) => Some(Tier::Hour),
+            Self::Tier(Tier::Hour) => Some(Tier::Day),
+            Self::Tier(Tier::Day) => None,
+        }
+    }
+}
+
+/// How far back rows are complete: all that belong to a time from here on are there. It is the
+/// start of a bucket of the next coarser tier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KeptFrom([Option<i64>; Rows::ALL.len()]);
+
+impl KeptFrom {
+    /// As the file says.
+    pub(crate) fn read(file: &Connection) -> Result<Self> {
+        let mut statement = file.prepare_cached("SELECT kept_from_ms FROM tier WHERE id = ?")?;
+        let mut kept = Self::default();
+        for (kept, rows) in kept.0.iter_mut().zip(Rows::ALL) {
+            *kept = statement.query_row([rows.id()], |row| row.get(0))?;
+        }
+        Ok(kept)
+    }
+
+    /// None as long as all are there.
+    pub(crate) const fn of(&self, rows: Rows) -> Option<i64> {
+        match rows {
+            Rows::Windows => self.0[0],
+            Rows::Tier(tier) => self.0[tier as usize + 1],
+        }
+    }
+
+    /// The finest rows that are there for an instant.
+    pub(crate) fn finest(&self, ms: i64) -> Rows {
+        Rows::ALL
+            .into_iter()
+            .find(|rows| self.of(*rows).is_none_or(|from_ms| from_ms <= ms))
+            .unwrap_or(Rows::Tier(Tier::Day))
+    }
+
+    /// The same with less of one.
+    #[cfg(test)]
+    pub(crate) fn with(mut self, rows: Rows, from_ms: i64) -> Self {
+        self.0[usize::try_from(rows.id()).unwrap()] = Some(from_ms);
+        self
+    }
+}
+
 /// How far each tier is complete: every window that starts before is in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RolledUntil([Option<i64>; Tier::ALL.len()]);

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use rusqlite::{Row, params_from_iter};
 
 use super::Snapshot;
-use super::plan::{Part, Rows, parts};
+use super::plan::{Extent, Part};
 use crate::error::StoreError;
 use crate::moment::{ceil_ms, floor_ms, from_ms};
 use crate::query::{ByteTotals, Field, Filter, Sql, TimeRange};
-use crate::tier::{RolledUntil, Tier};
+use crate::tier::{KeptFrom, RolledUntil, Rows, Tier};
 
 /// What a row of facts is told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,13 +142,16 @@ fn walks(
             |row| row.get(0),
         )
     })?;
-    let rolled = snapshot.ask(RolledUntil::read)?;
+    let extent = Extent {
+        rolled: snapshot.ask(RolledUntil::read)?,
+        kept: snapshot.ask(KeptFrom::read)?,
+    };
     let reaching = Walk::Reaching {
         earliest_ms: since_ms.saturating_sub(longest_ms.unwrap_or(0)),
         since_ms,
         until_ms,
     };
-    let parts = parts(since_ms, until_ms, &rolled, step_ms);
+    let parts = extent.parts(since_ms, until_ms, step_ms);
     Ok([reaching]
         .into_iter()
         .chain(parts.into_iter().map(Walk::Part))

@@ -1,5 +1,5 @@
 //! The writer: holds batches until the next flush, and until a flush succeeds; then it rolls up
-//! what is closed.
+//! what is closed and deletes what is too old.
 //!
 //! It knows neither clock nor channel: whoever drives it says when to flush.
 
@@ -7,6 +7,7 @@ mod bucket;
 mod dimensions;
 mod gap;
 mod late;
+mod retention;
 mod rollup;
 mod stats;
 mod transaction;
@@ -23,6 +24,7 @@ use nettally_source::pipeline::UsageBatch;
 use tracing::{error, info, warn};
 
 pub(crate) use dimensions::{NO_PORT, UNRESOLVED};
+pub(crate) use retention::Keep;
 pub use stats::{WriterCounters, WriterStats};
 
 use crate::error::{StoreError, one_line};
@@ -57,6 +59,9 @@ const FAILURES_PER_LOG_LINE: u64 = 60;
 /// much of it, such as one of an older version, keeps taking rows.
 const ROLLUP_BUDGET: Duration = Duration::from_millis(500);
 
+/// The same for what is to be deleted.
+const RETENTION_BUDGET: Duration = Duration::from_millis(250);
+
 /// Owns the write connection.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -64,13 +69,14 @@ pub(crate) struct Writer {
     sink: String,
     dimensions: Dimensions,
     limits: HoldLimits,
+    keep: Keep,
     held: VecDeque<Arc<UsageBatch>>,
     held_weight: usize,
     gap: Option<Gap>,
     /// Flushes that failed since the last that did not.
     failures: u64,
-    /// The same of rollups.
-    rollup_failures: u64,
+    /// The same of rolling up and deleting.
+    upkeep_failures: u64,
     stats: Arc<WriterStats>,
 }
 
@@ -82,13 +88,20 @@ impl Writer {
             sink,
             dimensions: Dimensions::new(boot_id),
             limits,
+            keep: Keep::default(),
             held: VecDeque::new(),
             held_weight: 0,
             gap: None,
             failures: 0,
-            rollup_failures: 0,
+            upkeep_failures: 0,
             stats: Arc::default(),
         }
+    }
+
+    /// Deletes what is beyond these limits; without, all is kept.
+    pub(crate) fn keeping(mut self, keep: Keep) -> Self {
+        self.keep = keep;
+        self
     }
 
     /// Its counters.
@@ -109,11 +122,14 @@ impl Writer {
     }
 
     /// Stores what is held, in one transaction; keeps it if that fails. Then rolls up the buckets
-    /// that are closed, each in a transaction of its own.
+    /// that are closed and deletes what is too old, each in small transactions of their own.
     pub(crate) fn flush(&mut self) {
         self.store_held();
         if self.failures == 0 {
-            self.roll_up();
+            match self.roll_up().and_then(|()| self.delete_old()) {
+                Ok(()) => self.upkeep_failures = 0,
+                Err(source) => self.upkeep_failed(source),
+            }
         }
     }
 
@@ -184,41 +200,51 @@ impl Writer {
         });
     }
 
-    /// What fails stays to be done, and is tried again after the next flush.
-    fn roll_up(&mut self) {
+    fn roll_up(&mut self) -> rusqlite::Result<()> {
         let begin = Instant::now();
         while begin.elapsed() < ROLLUP_BUDGET {
             let step_begin = Instant::now();
-            match rollup::step(&mut self.store.connection) {
-                Ok(None) => break,
-                Ok(Some(Rolled { rows, saturated })) => self.stats.update(|stats| {
-                    stats.rollups += 1;
-                    stats.rollup_rows += rows;
-                    stats.saturated += saturated;
-                    stats.last_rollup_ms = step_begin.elapsed().as_secs_f64() * 1000.0;
-                }),
-                Err(source) => return self.rollup_failed(source),
-            }
+            let Some(Rolled { rows, saturated }) = rollup::step(&mut self.store.connection)? else {
+                break;
+            };
+            self.stats.update(|stats| {
+                stats.rollups += 1;
+                stats.rollup_rows += rows;
+                stats.saturated += saturated;
+                stats.last_rollup_ms = step_begin.elapsed().as_secs_f64() * 1000.0;
+            });
         }
-        self.rollup_failures = 0;
+        Ok(())
     }
 
-    fn rollup_failed(&mut self, source: rusqlite::Error) {
+    fn delete_old(&mut self) -> rusqlite::Result<()> {
+        let begin = Instant::now();
+        while begin.elapsed() < RETENTION_BUDGET {
+            let Some(rows) = retention::step(&mut self.store.connection, &self.keep)? else {
+                break;
+            };
+            self.stats.update(|stats| stats.deleted_rows += rows);
+        }
+        Ok(())
+    }
+
+    /// What fails stays to be done, and is tried again after the next flush.
+    fn upkeep_failed(&mut self, source: rusqlite::Error) {
         let error = one_line(&StoreError::statement(
             &self.store.path,
-            "rolling up rows",
+            "rolling up or deleting rows",
             source,
         ));
-        if self.rollup_failures.is_multiple_of(FAILURES_PER_LOG_LINE) {
+        if self.upkeep_failures.is_multiple_of(FAILURES_PER_LOG_LINE) {
             warn!(
                 sink = self.sink,
                 error,
-                "Rows could not be rolled up; answers are complete but take longer, and it is tried again."
+                "Rows could not be rolled up or deleted; answers are complete but take longer, and it is tried again."
             );
         }
-        self.rollup_failures += 1;
+        self.upkeep_failures += 1;
         self.stats.update(|stats| {
-            stats.failed_rollups += 1;
+            stats.failed_upkeeps += 1;
             stats.last_error = Some(error);
         });
     }

@@ -39,8 +39,10 @@ pub struct WriterCounters {
     pub rollups: u64,
     /// Rows in them.
     pub rollup_rows: u64,
-    /// Rollups that failed; they are tried again.
-    pub failed_rollups: u64,
+    /// Rows deleted because they were too old, or the file too large; coarser ones stay.
+    pub deleted_rows: u64,
+    /// Times that rolling up or deleting failed; it is tried again.
+    pub failed_upkeeps: u64,
     /// Milliseconds that the last rollup took.
     pub last_rollup_ms: f64,
 }
