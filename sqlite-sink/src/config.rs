@@ -32,6 +32,9 @@ pub struct SqliteConfig {
     /// Bytes that the file may have; beyond, the oldest of the finest rows go before their time.
     /// Its write-ahead log of up to some 16 MiB comes on top. Default null: no bound.
     pub max_size_bytes: Option<u64>,
+    /// How many remotes each minute, hour and day tells apart, those that moved most; what the
+    /// rest moved is stored as *other*. Default 200; null tells all apart.
+    pub top_remotes: Option<u32>,
 }
 
 impl Default for SqliteConfig {
@@ -41,6 +44,7 @@ impl Default for SqliteConfig {
             flush_interval_secs: 5.0,
             retention: RetentionConfig::default(),
             max_size_bytes: None,
+            top_remotes: Some(200),
         }
     }
 }
@@ -61,7 +65,8 @@ impl SqliteConfig {
             boot_id(),
             HoldLimits::default(),
         )
-        .keeping(self.retention.keep(self.max_size_bytes));
+        .keeping(self.retention.keep(self.max_size_bytes))
+        .telling(self.top_remotes);
         let stats = Arc::clone(writer.stats());
         // `max` turns what is no number, which `validate` refuses, into one.
         let flush_interval_secs = self.flush_interval_secs.clamp(0.1, 3600.0).max(0.1);
@@ -78,9 +83,16 @@ impl SinkConfig for SqliteConfig {
             flush_interval_secs,
             retention,
             max_size_bytes,
+            top_remotes,
         } = self;
         let mut problems = retention.problems();
         problems.extend(size_problem(*max_size_bytes));
+        if *top_remotes == Some(0) {
+            problems.push(Problem::new(
+                "top_remotes",
+                "0 tells none apart; allowed are 1 or more, or null for all",
+            ));
+        }
         if path
             .as_ref()
             .is_some_and(|path| path.as_os_str().is_empty())
@@ -172,7 +184,8 @@ mod tests {
                 ..RetentionConfig::default()
             },
             max_size_bytes: Some(0),
+            top_remotes: Some(0),
         };
-        assert_eq!(config.validate().unwrap_err().len(), 4);
+        assert_eq!(config.validate().unwrap_err().len(), 5);
     }
 }

@@ -5,12 +5,14 @@
 //!
 //! Read in this order: [`config`] (what a user sets, and how the sink is opened), `store` (the
 //! file: folder, lock, mode) and `schema` (its migrations, under `migrations/`), `tier` (minutes,
-//! hours, days), `sink` (stream to thread), `writer` (hold, flush, retry, roll up), then [`query`]
-//! (questions, filters, times) and [`reader`] (answers).
+//! hours, days) and `detail` (what they may not tell apart), `sink` (stream to thread), `writer`
+//! (hold, flush, retry, roll up, fold, delete), then [`query`] (questions, filters, times) and
+//! [`reader`] (answers).
 #![forbid(unsafe_code)]
 
 mod address;
 pub mod config;
+mod detail;
 pub mod error;
 mod moment;
 pub mod query;

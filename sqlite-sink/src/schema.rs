@@ -10,10 +10,11 @@ use crate::error::StoreError;
 pub(crate) const APPLICATION_ID: i64 = 0x6e74_6c79;
 
 /// One script for each version, the first making version 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_history.sql"),
     include_str!("../migrations/0002_tiers.sql"),
     include_str!("../migrations/0003_retention.sql"),
+    include_str!("../migrations/0004_folding.sql"),
 ];
 
 /// The version this build writes and reads.

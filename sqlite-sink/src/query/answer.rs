@@ -46,7 +46,8 @@ pub struct UsageAnswer {
     pub rows: Vec<UsageRow>,
     /// Of everything that matches, not only of `rows`.
     pub total: ByteTotals,
-    /// The share of `total` whose fields were folded away in storage.
+    /// The share of `total` of which a field of `group_by` was folded away in storage: the remote is
+    /// `other`, or the port null. A filter by such a field does not find what was folded.
     pub other: ByteTotals,
     /// End of the newest window in the database; later usage is not stored yet.
     pub flushed_until: Option<Timestamp>,

@@ -13,8 +13,10 @@ pub(super) struct Part {
 }
 
 /// What there is to choose from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Extent {
+    /// The tiers whose rows tell enough apart; others answer only where nothing finer is left.
+    pub(super) telling: Vec<Tier>,
     pub(super) rolled: RolledUntil,
     pub(super) kept: KeptFrom,
 }
@@ -22,7 +24,7 @@ pub(super) struct Extent {
 impl Extent {
     /// Cuts `[from_ms, until_ms)` into parts, in order and without gaps, after rounding it outward
     /// to the finest buckets where windows are gone. A bucket stands for its windows if all of it
-    /// is in one step, or if nothing finer is left.
+    /// is in one step and it tells enough apart, or if nothing finer is left.
     pub(super) fn parts(&self, from_ms: i64, until_ms: i64, step_ms: Option<i64>) -> Vec<Part> {
         let mut parts = Vec::new();
         if from_ms >= until_ms {
@@ -60,7 +62,8 @@ impl Extent {
             });
             return;
         };
-        let is_exact = step_ms.is_none_or(|step_ms| step_ms % tier.length_ms() == 0);
+        let is_exact = self.telling.contains(tier)
+            && step_ms.is_none_or(|step_ms| step_ms % tier.length_ms() == 0);
         let usable_until = if is_exact {
             self.rolled.of(*tier)
         } else {
@@ -95,6 +98,7 @@ mod tests {
 
     fn rolled(minute: i64, hour: i64, day: i64) -> Extent {
         Extent {
+            telling: Tier::ALL.to_vec(),
             rolled: RolledUntil::default()
                 .with(Tier::Minute, minute)
                 .with(Tier::Hour, hour)
@@ -198,8 +202,25 @@ mod tests {
     }
 
     #[test]
+    fn a_tier_that_tells_too_little_answers_only_for_what_is_gone() {
+        let mut extent = rolled(2 * DAY, 2 * DAY, 2 * DAY);
+        extent.telling = vec![Tier::Minute];
+        let minute = Rows::Tier(Tier::Minute);
+        assert_eq!(shown(&extent.parts(0, 2 * DAY, None)), [(minute, 2 * DAY)]);
+        extent.kept = KeptFrom::default().with(minute, DAY + HOUR);
+        assert_eq!(
+            shown(&extent.parts(0, 2 * DAY, None)),
+            [(Rows::Tier(Tier::Hour), DAY + HOUR), (minute, 2 * DAY)]
+        );
+    }
+
+    #[test]
     fn nothing_rolled_up_is_answered_from_windows() {
-        let rolled = Extent::default();
+        let rolled = Extent {
+            telling: Tier::ALL.to_vec(),
+            rolled: RolledUntil::default(),
+            kept: KeptFrom::default(),
+        };
         assert_eq!(shown(&rolled.parts(0, DAY, None)), [(Rows::Windows, DAY)]);
     }
 

@@ -28,10 +28,14 @@ pub(super) fn answer(
     let Scan { range, groups } = scan(snapshot, *range, group_by, filter.as_ref(), None)?;
 
     let mut total = ByteTotals::default();
+    let mut other = ByteTotals::default();
     let mut by_label: HashMap<Vec<Label>, ByteTotals> = HashMap::new();
     let mut labels = Labels::new(&snapshot.transaction);
     for (key, bytes) in groups {
         total.add(bytes);
+        if group_by.iter().any(|field| key.is_folded(*field)) {
+            other.add(bytes);
+        }
         let group = snapshot.ask(|_file| {
             group_by
                 .iter()
@@ -69,8 +73,7 @@ pub(super) fn answer(
         group_by: group_by.clone(),
         rows,
         total,
-        // Nothing is folded away in this schema.
-        other: ByteTotals::default(),
+        other,
         flushed_until: snapshot.flushed_until()?,
         next_cursor,
     })

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Result, named_params};
 
+use crate::detail::Detail;
 use crate::moment::Span;
 use crate::tier::Tier;
 
@@ -103,6 +104,27 @@ pub(super) fn widen(file: &Connection, tier: Tier, bucket: i64, span: Span) -> R
         ":bucket": bucket,
         ":first": start_ms,
         ":last": end_ms,
+    })?;
+    Ok(())
+}
+
+/// Says what a bucket, which is there, was made from.
+pub(super) fn describe(
+    file: &Connection,
+    tier: Tier,
+    bucket: i64,
+    folded: Detail,
+    source_rows: i64,
+) -> Result<()> {
+    file.prepare_cached(
+        "UPDATE tier_bucket SET folded = :folded, source_rows = :source_rows
+          WHERE tier_id = :tier AND bucket = :bucket",
+    )?
+    .execute(named_params! {
+        ":folded": folded.bits(),
+        ":source_rows": source_rows,
+        ":tier": tier.id(),
+        ":bucket": bucket,
     })?;
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod bucket;
 mod dimensions;
+mod fold;
 mod gap;
 mod late;
 mod retention;
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 use nettally_source::pipeline::UsageBatch;
 use tracing::{error, info, warn};
 
-pub(crate) use dimensions::{NO_PORT, UNRESOLVED};
+pub(crate) use dimensions::{FOLDED_PORT, NO_PORT, OTHER, UNRESOLVED};
 pub(crate) use retention::Keep;
 pub use stats::{WriterCounters, WriterStats};
 
@@ -70,6 +71,7 @@ pub(crate) struct Writer {
     dimensions: Dimensions,
     limits: HoldLimits,
     keep: Keep,
+    top_remotes: Option<u32>,
     held: VecDeque<Arc<UsageBatch>>,
     held_weight: usize,
     gap: Option<Gap>,
@@ -89,6 +91,7 @@ impl Writer {
             dimensions: Dimensions::new(boot_id),
             limits,
             keep: Keep::default(),
+            top_remotes: None,
             held: VecDeque::new(),
             held_weight: 0,
             gap: None,
@@ -101,6 +104,12 @@ impl Writer {
     /// Deletes what is beyond these limits; without, all is kept.
     pub(crate) fn keeping(mut self, keep: Keep) -> Self {
         self.keep = keep;
+        self
+    }
+
+    /// Tells apart so many remotes of a minute, hour or day; without, all.
+    pub(crate) fn telling(mut self, top_remotes: Option<u32>) -> Self {
+        self.top_remotes = top_remotes;
         self
     }
 
@@ -204,7 +213,9 @@ impl Writer {
         let begin = Instant::now();
         while begin.elapsed() < ROLLUP_BUDGET {
             let step_begin = Instant::now();
-            let Some(Rolled { rows, saturated }) = rollup::step(&mut self.store.connection)? else {
+            let Some(Rolled { rows, saturated }) =
+                rollup::step(&mut self.store.connection, self.top_remotes)?
+            else {
                 break;
             };
             self.stats.update(|stats| {

@@ -12,6 +12,7 @@ use rusqlite::{
 };
 
 use super::bucket::{self, FlowKey, Moved};
+use super::fold::fold;
 use crate::moment::Span;
 use crate::tier::{RolledUntil, Tier};
 
@@ -34,14 +35,14 @@ struct Due {
 }
 
 /// Rolls up the next closed bucket, the finest tier's first; none if there is none.
-pub(crate) fn step(file: &mut Connection) -> Result<Option<Rolled>> {
+pub(crate) fn step(file: &mut Connection, top_remotes: Option<u32>) -> Result<Option<Rolled>> {
     for tier in Tier::ALL {
         let Some(Due { bucket, until_ms }) = due(file, tier)? else {
             continue;
         };
         let transaction = file.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let rolled = bucket
-            .map(|bucket| roll_up(&transaction, tier, bucket))
+            .map(|bucket| roll_up(&transaction, tier, bucket, top_remotes))
             .transpose()?;
         transaction
             .prepare_cached("UPDATE tier SET rolled_until_ms = :until WHERE id = :tier")?
@@ -97,18 +98,21 @@ fn due(file: &Connection, tier: Tier) -> Result<Option<Due>> {
     }))
 }
 
-fn roll_up(file: &Connection, tier: Tier, bucket: i64) -> Result<Rolled> {
+fn roll_up(file: &Connection, tier: Tier, bucket: i64, top_remotes: Option<u32>) -> Result<Rolled> {
     let source = Source::of(tier, bucket);
     let mut sums: HashMap<FlowKey, Moved> = HashMap::new();
     let mut saturated = 0;
+    let mut source_rows = 0;
     {
         let mut statement = file.prepare_cached(&source.rows)?;
         let mut rows = statement.query([source.from, source.until])?;
         while let Some(row) = rows.next()? {
             let (key, moved) = read(row)?;
+            source_rows += 1;
             saturated += sums.entry(key).or_default().add(moved);
         }
     }
+    let (sums, folded) = fold(sums, tier, top_remotes);
     let mut sums: Vec<(FlowKey, Moved)> = sums.into_iter().collect();
     // In the order of the table, so that its pages fill up one after the other.
     sums.sort_unstable_by_key(|(key, _moved)| *key);
@@ -124,6 +128,7 @@ fn roll_up(file: &Connection, tier: Tier, bucket: i64) -> Result<Rolled> {
                 })
             })?;
     bucket::widen(file, tier, bucket, span)?;
+    bucket::describe(file, tier, bucket, folded, source_rows)?;
     Ok(Rolled {
         rows: sums.len() as u64,
         saturated,

@@ -3,6 +3,8 @@
 use nettally_source::pipeline::Protocol;
 
 use crate::address::AddressRange;
+use crate::detail::Detail;
+use crate::query::Field;
 
 /// A condition on usage rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +28,24 @@ pub(super) enum Condition {
 impl Condition {
     pub(super) fn not(self) -> Self {
         Self::Not(Box::new(self))
+    }
+
+    /// What it tests that may be folded.
+    pub(super) fn detail(&self) -> Detail {
+        match self {
+            Self::All(terms) | Self::Any(terms) => terms
+                .iter()
+                .map(Self::detail)
+                .fold(Detail::default(), Detail::or),
+            Self::Not(inner) => inner.detail(),
+            Self::Number(NumberField::RemotePort | NumberField::LocalPort, _) => {
+                Detail::of(Field::RemotePort)
+            }
+            Self::Address(_) => Detail::of(Field::RemoteIp),
+            Self::Text(..) | Self::Number(NumberField::Pid, _) | Self::Protocol(_) => {
+                Detail::default()
+            }
+        }
     }
 }
 

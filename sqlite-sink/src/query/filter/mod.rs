@@ -29,6 +29,7 @@ mod tests;
 use std::str::FromStr;
 
 use super::Field;
+use crate::detail::Detail;
 use condition::Condition;
 pub(crate) use sql::{CONTAINS, Sql};
 
@@ -70,6 +71,11 @@ impl Filter {
                 position: 0,
                 message,
             })
+    }
+
+    /// What it tests that may be folded.
+    pub(crate) fn detail(&self) -> Detail {
+        self.0.detail()
     }
 
     /// The condition for a `WHERE` clause on `flow_usage f`.

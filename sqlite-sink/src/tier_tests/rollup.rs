@@ -1,44 +1,22 @@
-//! Tiers end to end: what a writer rolls up is what a reader would sum up from windows.
+//! Closed buckets hold what their windows moved.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use nettally_source::pipeline::{LossCount, LossReason, UsageBatch, Window};
+use nettally_source::pipeline::UsageBatch;
 use proptest::prelude::*;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
+use super::{DAY, MINUTE, NEXT_MINUTE, any_batches, count, one_row};
 use crate::query::{ByteTotals, Field, SeriesAnswer, SeriesQuery, TimeRange, UsageAnswer};
-use crate::testing::{History, at, batch, everything, process, remote, second, usage};
+use crate::testing::{History, at, batch, everything, second};
 use crate::tier::Tier;
-use crate::writer::{Keep, Writer};
-
-const MINUTE: i64 = 60_000;
-const DAY: i64 = 24 * 60 * MINUTE;
-
-/// `at` counts from 14:13:20.
-const NEXT_MINUTE: i64 = 40_000;
-
-fn one_row(start: i64, length: i64) -> UsageBatch {
-    let window = Window {
-        start: at(start),
-        end: at(start + length),
-    };
-    batch(
-        window,
-        vec![usage(process(7, "curl"), remote("192.0.2.1", 443), 10, 20)],
-    )
-}
 
 /// Makes readers find nothing rolled up.
 fn forget_tiers(history: &History) {
     let file = Connection::open(history.path()).unwrap();
     file.execute_batch("UPDATE tier SET rolled_until_ms = NULL")
         .unwrap();
-}
-
-fn count(history: &History, table: &str) -> Value {
-    history.column(&format!("SELECT count(*) FROM {table}"))[0].clone()
 }
 
 #[test]
@@ -205,7 +183,7 @@ fn a_file_of_schema_1_is_upgraded_and_rolled_up() {
     let history = History::new();
     {
         let file = Connection::open(history.path()).unwrap();
-        file.execute_batch(include_str!("../migrations/0001_history.sql"))
+        file.execute_batch(include_str!("../../migrations/0001_history.sql"))
             .unwrap();
         file.execute_batch(&format!(
             "PRAGMA application_id = {}; PRAGMA user_version = 1;
@@ -258,49 +236,6 @@ fn a_file_of_schema_1_is_upgraded_and_rolled_up() {
     );
 }
 
-/// Windows of some days, long and short, in the order they come: now and then a clock is set back.
-fn any_batches() -> impl Strategy<Value = Vec<UsageBatch>> {
-    let row = (
-        1_u32..4,
-        "[ab]",
-        1_u8..4,
-        1_u16..3,
-        any::<u32>(),
-        any::<u32>(),
-    )
-        .prop_map(|(pid, name, host, port, sent, received)| {
-            usage(
-                process(pid, &name),
-                remote(&format!("10.0.0.{host}"), port),
-                u64::from(sent),
-                u64::from(received),
-            )
-        });
-    let rows = prop::collection::vec(row, 0..6);
-    let pause = prop_oneof![
-        4 => 0..3_i64,
-        4 => 0..3 * MINUTE,
-        2 => 0..DAY,
-        1 => -2 * DAY..0,
-    ];
-    let length = prop_oneof![4 => 1..1500_i64, 1 => 1..3 * MINUTE, 1 => 1..DAY];
-    prop::collection::vec((pause, length, rows), 1..40).prop_map(|windows| {
-        let mut end = 0;
-        windows
-            .into_iter()
-            .map(|(pause, length, rows)| {
-                let start = end + pause;
-                end = start + length;
-                let window = Window {
-                    start: at(start),
-                    end: at(end),
-                };
-                batch(window, rows)
-            })
-            .collect()
-    })
-}
-
 /// The bytes of the windows that touch a range.
 fn expected(batches: &[UsageBatch], range: TimeRange) -> ByteTotals {
     let mut total = ByteTotals::default();
@@ -317,191 +252,8 @@ fn expected(batches: &[UsageBatch], range: TimeRange) -> ByteTotals {
     total
 }
 
-fn keeping(hours: i64, days: i64) -> Keep {
-    Keep {
-        windows_ms: Some(hours * 60 * MINUTE),
-        minutes_ms: Some(days * DAY),
-        hours_ms: Some(2 * days * DAY),
-        ..Keep::default()
-    }
-}
-
-/// Flushes until nothing is left to roll up or to delete.
-fn settle(writer: &mut Writer) {
-    loop {
-        let before = writer.stats().snapshot();
-        writer.flush();
-        let after = writer.stats().snapshot();
-        assert_eq!(after.last_error, None);
-        if (before.rollups, before.deleted_rows) == (after.rollups, after.deleted_rows) {
-            return;
-        }
-    }
-}
-
-#[test]
-fn old_rows_go_and_totals_stay() {
-    let history = History::new();
-    let mut writer = history.writer().keeping(keeping(6, 2));
-    for n in 0..480 {
-        writer.accept(Arc::new(one_row(n * 30 * MINUTE, 1000)));
-    }
-    settle(&mut writer);
-    writer.finish();
-    let rows = |view: &str| count(&history, view);
-    assert_eq!(
-        [
-            rows("usage"),
-            rows("usage_by_minute"),
-            rows("usage_by_hour"),
-            rows("usage_by_day")
-        ],
-        [13, 97, 109, 10].map(Value::Integer),
-        "6 hours, 2 days and 4 days, rounded up to minutes, hours and days, that are over"
-    );
-    let stats = history.reader().stats().unwrap();
-    assert_eq!((stats.rows, stats.oldest), (13, Some(at(0))));
-    assert_eq!(history.ask(&[], "").total.sent_bytes, 4800);
-
-    // In the middle of a day that is left as a whole only.
-    let mut query = everything(&[Field::Process], None);
-    query.range = TimeRange {
-        since: "2026-09-23T10:00:00Z".parse().unwrap(),
-        until: "2026-09-23T10:10:00Z".parse().unwrap(),
-    };
-    let answer = history.reader().usage(&query).unwrap();
-    assert_eq!(answer.total.sent_bytes, 480);
-    let TimeRange { since, until } = answer.range;
-    assert_eq!(
-        (since.to_string(), until.to_string()),
-        (
-            "2026-09-23T00:13:20Z".to_owned(),
-            "2026-09-23T23:43:21Z".to_owned()
-        )
-    );
-}
-
-#[test]
-fn losses_of_windows_that_are_gone_stay_by_day() {
-    let history = History::new();
-    let mut writer = history.writer().keeping(keeping(1, 1));
-    for n in 0..4 {
-        let mut lossy = one_row(n * MINUTE, 1000);
-        let count = LossCount {
-            events: 1,
-            sent_bytes: 2,
-            received_bytes: 3,
-        };
-        lossy.losses.add(LossReason::FlowsFull, count);
-        writer.accept(Arc::new(lossy));
-    }
-    writer.accept(Arc::new(one_row(DAY, 1000)));
-    settle(&mut writer);
-    writer.finish();
-    assert_eq!(
-        history.column(
-            "SELECT json_array(window_start, reason, events, sent_bytes, received_bytes) FROM losses"
-        ),
-        [Value::Text(
-            r#"["2026-09-21T00:00:00.000Z","flows_full",4,8,12]"#.to_owned()
-        )]
-    );
-    assert_eq!(count(&history, "usage"), Value::Integer(1));
-}
-
-#[test]
-fn a_file_that_is_too_large_loses_its_finest_old_rows_and_shrinks() {
-    let history = History::new();
-    let bound = 6 << 20;
-    let mut writer = history.writer().keeping(Keep {
-        size_bytes: Some(bound),
-        ..Keep::default()
-    });
-    let mut sent_bytes = 0;
-    for n in 0..60 {
-        let mut many = one_row(n * 10 * MINUTE, 1000);
-        for port in 1..3000 {
-            let mut row = many.usage[0].clone();
-            row.local_port = port;
-            many.usage.push(row);
-        }
-        sent_bytes += 30_000;
-        writer.accept(Arc::new(many));
-        settle(&mut writer);
-    }
-    assert!(writer.stats().snapshot().deleted_rows > 0);
-    writer.finish();
-    assert_eq!(history.ask(&[], "").total.sent_bytes, sent_bytes);
-    let size_bytes = history.reader().stats().unwrap().size_bytes;
-    // Free pages that are spared come on top.
-    assert!(size_bytes < bound + (3 << 20), "{size_bytes}");
-    // The last hour of windows was spared.
-    let rows = history.reader().stats().unwrap().rows;
-    assert!(rows >= 6 * 3000, "{rows}");
-}
-
-#[test]
-fn a_window_that_comes_too_late_to_be_kept_still_counts() {
-    let history = History::new();
-    let mut writer = history.writer().keeping(keeping(1, 1));
-    for start in [0, 9 * DAY, 5000, 9 * DAY + 1000] {
-        writer.accept(Arc::new(one_row(start, 1000)));
-        settle(&mut writer);
-    }
-    writer.finish();
-    assert_eq!(history.ask(&[], "").total.sent_bytes, 40);
-    assert_eq!(count(&history, "usage"), Value::Integer(2));
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
-
-    #[test]
-    fn no_retention_changes_what_a_day_moved(
-        batches in any_batches(),
-        hours in 1_i64..30,
-        days in 1_i64..4,
-        step_secs in prop::sample::select(vec![1, 90, 3600, 86_400]),
-    ) {
-        let history = History::new();
-        let mut writer = history.writer().keeping(keeping(hours, days));
-        for batch in &batches {
-            writer.accept(Arc::new(batch.clone()));
-            writer.flush();
-        }
-        settle(&mut writer);
-        writer.finish();
-        let mut by_day: BTreeMap<i64, ByteTotals> = BTreeMap::new();
-        for batch in &batches {
-            let day = Tier::Day.bucket(batch.window.start.as_millisecond());
-            for row in &batch.usage {
-                by_day.entry(day).or_default().add(ByteTotals {
-                    sent_bytes: row.sent_bytes,
-                    received_bytes: row.received_bytes,
-                });
-            }
-        }
-        let mut query = everything(&[Field::Pid], None);
-        query.range = TimeRange { since: at(-100 * DAY), until: at(400 * DAY) };
-        let lines = SeriesQuery {
-            range: query.range,
-            step_secs,
-            group_by: Some(Field::Process),
-            filter: None,
-            limit: Some(0),
-        };
-        let mut found: BTreeMap<i64, ByteTotals> = BTreeMap::new();
-        for point in history.reader().series(&lines).unwrap().series.iter().flat_map(|line| &line.points) {
-            let day = Tier::Day.bucket(point.start.as_millisecond());
-            found.entry(day).or_default().add(point.bytes);
-        }
-        if step_secs != 90 {
-            prop_assert_eq!(&found, &by_day, "a step of 90 s may begin on the day before");
-        }
-        let mut total = ByteTotals::default();
-        by_day.values().for_each(|bytes| total.add(*bytes));
-        prop_assert_eq!(history.reader().usage(&query).unwrap().total, total);
-    }
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn tiers_and_windows_give_the_same_answer_to_the_byte(
