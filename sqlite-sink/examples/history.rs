@@ -86,9 +86,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             answer.total.sent_bytes
         );
     }
+    let step_secs = if windows * step > 172_800 { 3600 } else { 60 };
     let query = SeriesQuery {
         range,
-        step_secs: 60,
+        step_secs,
         group_by: Some(Field::Process),
         filter: None,
         limit: Some(8),
@@ -96,7 +97,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let begin = Instant::now();
     let answer = Reader::open(&path)?.series(&query)?;
     println!(
-        "{} series by minute: {:?}",
+        "{} series in steps of {step_secs} s: {:?}",
         answer.series.len(),
         begin.elapsed()
     );

@@ -117,6 +117,8 @@ pub(super) struct Scan {
     /// The range asked for, rounded outward to the windows that touch it.
     pub(super) range: TimeRange,
     pub(super) groups: HashMap<FactKey, ByteTotals>,
+    /// What is not in the groups because the filter tests what is folded, and might be.
+    pub(super) undecided: ByteTotals,
 }
 
 /// Sums up what matches. `step_ms` of `None` is one step of everything.
@@ -141,11 +143,19 @@ pub(super) fn scan(
         }
     }
     let mut groups = HashMap::new();
+    let mut undecided = HashMap::new();
     for walk in walks {
         let sql = statement(&columns, filter, step_ms.unwrap_or(1), walk);
         sum_up(snapshot, &sql, &columns, &mut groups)?;
+        if let Some(sql) = filter.and_then(|filter| undecided_statement(filter, walk)) {
+            sum_up(snapshot, &sql, &[], &mut undecided)?;
+        }
     }
-    Ok(Scan { range, groups })
+    Ok(Scan {
+        range,
+        groups,
+        undecided: undecided.into_values().next().unwrap_or_default(),
+    })
 }
 
 fn walks(
@@ -312,6 +322,36 @@ fn statement(columns: &[Column], filter: Option<&Filter>, step_ms: i64, walk: Wa
         filter.compile(&mut sql);
     }
     sql
+}
+
+/// Folded rows that a filter refuses, and would not if what is folded were as it suits; none where
+/// nothing can be folded.
+fn undecided_statement(filter: &Filter, walk: Walk) -> Option<Sql> {
+    let folded = match filter.detail() {
+        Detail {
+            remotes: false,
+            ports: false,
+        } => return None,
+        Detail {
+            remotes: true,
+            ports: false,
+        } => "f.remote_id = -1",
+        Detail {
+            remotes: false,
+            ports: true,
+        } => "(f.remote_port = -2 OR f.local_port = -2)",
+        Detail {
+            remotes: true,
+            ports: true,
+        } => "(f.remote_id = -1 OR f.remote_port = -2 OR f.local_port = -2)",
+    };
+    if walk.rows() == Rows::Windows {
+        return None;
+    }
+    let mut sql = statement(&[], Some(&filter.at_best()), 1, walk);
+    sql.push(" AND ").push(folded).push(" AND NOT ");
+    filter.compile(&mut sql);
+    Some(sql)
 }
 
 /// Neighbours are often of one group, since facts are stored by process: they are summed up before

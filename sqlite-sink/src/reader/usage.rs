@@ -25,10 +25,14 @@ pub(super) fn answer(
         offset,
     } = query;
     let column = ordering_column(*order, group_by)?;
-    let Scan { range, groups } = scan(snapshot, *range, group_by, filter.as_ref(), None)?;
+    let Scan {
+        range,
+        groups,
+        undecided,
+    } = scan(snapshot, *range, group_by, filter.as_ref(), None)?;
 
     let mut total = ByteTotals::default();
-    let mut other = ByteTotals::default();
+    let mut other = undecided;
     let mut by_label: HashMap<Vec<Label>, ByteTotals> = HashMap::new();
     let mut labels = Labels::new(&snapshot.transaction);
     for (key, bytes) in groups {

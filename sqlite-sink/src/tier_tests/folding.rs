@@ -107,6 +107,31 @@ fn what_is_folded_and_gone_is_other_and_counts() {
 }
 
 #[test]
+fn a_filter_by_what_is_folded_says_how_much_it_cannot_decide() {
+    let history = history(2, 1);
+    for (filter, total, other) in [
+        ("remote_ip=10.0.0.1", 4000, 320),
+        ("remote_ip=10.0.0.9 and process=curl", 0, 320),
+        ("remote_ip=10.0.0.9 and process=dig", 0, 0),
+        ("not remote_ip=10.0.0.1", 360, 0),
+        ("process=curl", 4360, 0),
+        ("remote_port=443", 4360, 0),
+    ] {
+        let mut query = everything(&[], Some(filter.parse().unwrap()));
+        query.range = TimeRange {
+            since: at(-DAY),
+            until: at(2 * DAY),
+        };
+        let answer = history.reader().usage(&query).unwrap();
+        assert_eq!(
+            (answer.total, answer.other),
+            (sent(total), sent(other)),
+            "{filter}"
+        );
+    }
+}
+
+#[test]
 fn minutes_tell_the_ports_of_large_remotes_for_as_long_as_they_are_kept() {
     let answer = ask(&history(200, 1), &[Field::LocalPort]);
     assert_eq!((answer.rows.len(), answer.other), (10, sent(0)));

@@ -73,6 +73,11 @@ impl Filter {
             })
     }
 
+    /// True where this would be if what is folded were as it suits.
+    pub(crate) fn at_best(&self) -> Self {
+        Self(self.0.at_best())
+    }
+
     /// What it tests that may be folded.
     pub(crate) fn detail(&self) -> Detail {
         self.0.detail()
