@@ -17,7 +17,10 @@ use crate::tier::{KeptFrom, RolledUntil, Rows, Tier};
 use crate::writer::{FOLDED_PORT, OTHER};
 
 /// So many finer rows may be walked to tell apart what a tier has folded: some 0.2 s.
-const MAX_ROWS_FOR_DETAIL: i64 = 1_000_000;
+const MAX_ROWS_TO_GROUP: i64 = 1_000_000;
+
+/// The same for a filter, whose total would be wrong, not only less told apart: some 0.6 s.
+const MAX_ROWS_TO_FILTER: i64 = 5_000_000;
 
 /// What a row of facts is told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,12 +132,18 @@ pub(super) fn scan(
     filter: Option<&Filter>,
     step_ms: Option<i64>,
 ) -> Result<Scan, StoreError> {
-    let detail = fields
+    let grouped = fields
         .iter()
         .map(|field| Detail::of(*field))
-        .chain(filter.map(Filter::detail))
         .fold(Detail::default(), Detail::or);
-    let walks = walks(snapshot, range, detail, step_ms)?;
+    let filtered = filter.map(Filter::detail).unwrap_or_default();
+    let detail = grouped.or(filtered);
+    let most_rows = if filtered == Detail::default() {
+        MAX_ROWS_TO_GROUP
+    } else {
+        MAX_ROWS_TO_FILTER
+    };
+    let walks = walks(snapshot, range, (detail, most_rows), step_ms)?;
     let range = rounded(snapshot, range, &walks)?;
     let mut columns: Vec<Column> = step_ms.map(|_length| Column::Step).into_iter().collect();
     for field in fields {
@@ -161,7 +170,7 @@ pub(super) fn scan(
 fn walks(
     snapshot: &Snapshot<'_>,
     range: TimeRange,
-    detail: Detail,
+    (detail, most_rows): (Detail, i64),
     step_ms: Option<i64>,
 ) -> Result<Vec<Walk>, StoreError> {
     let since_ms = floor_ms(range.since);
@@ -174,7 +183,7 @@ fn walks(
         )
     })?;
     let extent = Extent {
-        telling: telling(snapshot, since_ms, until_ms, detail)?,
+        telling: telling(snapshot, (since_ms, until_ms), detail, most_rows)?,
         rolled: snapshot.ask(RolledUntil::read)?,
         kept: snapshot.ask(KeptFrom::read)?,
     };
@@ -191,12 +200,12 @@ fn walks(
 }
 
 /// The tiers to answer from. A tier that has folded what is asked for is left out if the rows it was
-/// made from are not too many to walk.
+/// made from are at most `most_rows`.
 fn telling(
     snapshot: &Snapshot<'_>,
-    since_ms: i64,
-    until_ms: i64,
+    (since_ms, until_ms): (i64, i64),
     detail: Detail,
+    most_rows: i64,
 ) -> Result<Vec<Tier>, StoreError> {
     let mut telling = Tier::ALL.to_vec();
     if detail == Detail::default() {
@@ -220,7 +229,7 @@ fn telling(
         if !is_folded {
             continue;
         }
-        if source_rows > MAX_ROWS_FOR_DETAIL {
+        if source_rows > most_rows {
             break;
         }
         telling.retain(|candidate| *candidate != tier);
