@@ -1,7 +1,8 @@
 //! Writes made-up traffic as fast as it can be stored, then asks the questions people ask most.
 //!
-//! `cargo run --release -p nettally-sqlite-sink --example history -- FILE [SECONDS [FLOWS]]`
-//! stores `FLOWS` flows (default 1000) in each of `SECONDS` windows (default 5000).
+//! `cargo run --release -p nettally-sqlite-sink --example history -- FILE [WINDOWS [FLOWS [STEP]]]`
+//! stores `FLOWS` flows (default 1000) in each of `WINDOWS` windows (default 5000) of `STEP` seconds
+//! (default 1), and keeps all of them.
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,7 +17,8 @@ use nettally_source::pipeline::{
     UsageBatch, Window,
 };
 use nettally_sqlite_sink::{
-    Field, Order, Reader, SeriesQuery, SqliteConfig, TimeRange, UsageQuery,
+    Field, Order, Reader, RetentionConfig, SeriesQuery, SqliteConfig, TimeRange, UsageQuery,
+    WriterCounters,
 };
 
 /// When the made-up history begins, in Unix seconds.
@@ -28,23 +30,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = PathBuf::from(
         arguments
             .next()
-            .ok_or("usage: history FILE [SECONDS [FLOWS]]")?,
+            .ok_or("usage: history FILE [WINDOWS [FLOWS [STEP]]]")?,
     );
-    let seconds: i64 = arguments.next().map_or(Ok(5000), |text| text.parse())?;
+    let windows: i64 = arguments.next().map_or(Ok(5000), |text| text.parse())?;
     let flows: u32 = arguments.next().map_or(Ok(1000), |text| text.parse())?;
+    let step: i64 = arguments.next().map_or(Ok(1), |text| text.parse())?;
 
     let begin = Instant::now();
-    write(&path, seconds, flows)?;
+    let written = write(&path, windows, flows, step)?;
     let elapsed = begin.elapsed().as_secs_f64();
     let stats = Reader::open(&path)?.stats()?;
     println!(
         "{} rows in {elapsed:.1} s, {} bytes on disk",
         stats.rows, stats.size_bytes
     );
+    println!(
+        "{} rollups to {} rows, the last in {:.0} ms",
+        written.rollups, written.rollup_rows, written.last_rollup_ms
+    );
 
     let range = TimeRange {
         since: Timestamp::from_second(BEGIN)?,
-        until: Timestamp::from_second(BEGIN + seconds)?,
+        until: Timestamp::from_second(BEGIN + windows * step)?,
     };
     for (group_by, filter) in [
         (&[][..], ""),
@@ -79,9 +86,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             answer.total.sent_bytes
         );
     }
+    let step_secs = if windows * step > 172_800 { 3600 } else { 60 };
     let query = SeriesQuery {
         range,
-        step_secs: 60,
+        step_secs,
         group_by: Some(Field::Process),
         filter: None,
         limit: Some(8),
@@ -89,7 +97,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let begin = Instant::now();
     let answer = Reader::open(&path)?.series(&query)?;
     println!(
-        "{} series by minute: {:?}",
+        "{} series in steps of {step_secs} s: {:?}",
         answer.series.len(),
         begin.elapsed()
     );
@@ -97,20 +105,32 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Opens the sink as a pipeline would, and lets it run until its input ends.
-fn write(path: &Path, seconds: i64, flows: u32) -> Result<(), Box<dyn Error>> {
+fn write(
+    path: &Path,
+    windows: i64,
+    flows: u32,
+    step: i64,
+) -> Result<WriterCounters, Box<dyn Error>> {
     let config = SqliteConfig {
         path: Some(path.to_owned()),
+        retention: RetentionConfig {
+            raw_hours: None,
+            minute_days: None,
+            hour_days: None,
+            day_days: None,
+        },
         ..SqliteConfig::default()
     };
-    let (sink, _stats) = config.open(&ComponentKey::from("history"))?;
+    let (sink, stats) = config.open(&ComponentKey::from("history"))?;
     let processes: Vec<Arc<Process>> = (0..150).map(|pid| Arc::new(process(pid))).collect();
-    let events = stream::iter(0..seconds)
-        .map(move |second| Event::Usage(Arc::new(batch(second, flows, &processes))));
+    let events = stream::iter(0..windows)
+        .map(move |window| Event::Usage(Arc::new(batch(window * step, step, flows, &processes))));
     tokio::runtime::Builder::new_multi_thread()
         .enable_time()
         .build()?
         .block_on(Box::new(sink).run(events.boxed()))
-        .map_err(|()| "the sink ended by a bug".into())
+        .map_err(|()| "the sink ended by a bug")?;
+    Ok(stats.snapshot())
 }
 
 fn process(pid: u32) -> Process {
@@ -127,7 +147,7 @@ fn process(pid: u32) -> Process {
 }
 
 /// Flows that change slowly from one second to the next, spread over some 20 000 remotes.
-fn batch(second: i64, flows: u32, processes: &[Arc<Process>]) -> UsageBatch {
+fn batch(second: i64, length: i64, flows: u32, processes: &[Arc<Process>]) -> UsageBatch {
     let at = |second: i64| Timestamp::from_second(BEGIN + second).unwrap_or(Timestamp::MAX);
     let usage = (0..flows).map(|flow| {
         let turn = u32::try_from(second / 30).unwrap_or(u32::MAX);
@@ -156,7 +176,7 @@ fn batch(second: i64, flows: u32, processes: &[Arc<Process>]) -> UsageBatch {
     UsageBatch {
         window: Window {
             start: at(second),
-            end: at(second + 1),
+            end: at(second + length),
         },
         usage: usage.collect(),
         losses: Losses::default(),

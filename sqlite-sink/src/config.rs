@@ -13,6 +13,7 @@ use nettally_source::pipeline::{
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
+use crate::retention::{RetentionConfig, size_problem};
 use crate::sink::SqliteSink;
 use crate::store::Store;
 use crate::writer::{HoldLimits, Writer, WriterStats};
@@ -26,6 +27,14 @@ pub struct SqliteConfig {
     pub path: Option<PathBuf>,
     /// Seconds between two transactions, 0.1 to 3600: what a crash can lose at most. Default 5.
     pub flush_interval_secs: f64,
+    /// How long rows are kept.
+    pub retention: RetentionConfig,
+    /// Bytes that the file may have; beyond, the oldest of the finest rows go before their time.
+    /// Its write-ahead log of up to some 16 MiB comes on top. Default null: no bound.
+    pub max_size_bytes: Option<u64>,
+    /// How many remotes each minute, hour and day tells apart, those that moved most; what the
+    /// rest moved is stored as *other*. Default 200; null tells all apart.
+    pub top_remotes: Option<u32>,
 }
 
 impl Default for SqliteConfig {
@@ -33,6 +42,9 @@ impl Default for SqliteConfig {
         Self {
             path: None,
             flush_interval_secs: 5.0,
+            retention: RetentionConfig::default(),
+            max_size_bytes: None,
+            top_remotes: Some(200),
         }
     }
 }
@@ -52,7 +64,9 @@ impl SqliteConfig {
             key.id().to_owned(),
             boot_id(),
             HoldLimits::default(),
-        );
+        )
+        .keeping(self.retention.keep(self.max_size_bytes))
+        .telling(self.top_remotes);
         let stats = Arc::clone(writer.stats());
         // `max` turns what is no number, which `validate` refuses, into one.
         let flush_interval_secs = self.flush_interval_secs.clamp(0.1, 3600.0).max(0.1);
@@ -67,8 +81,18 @@ impl SinkConfig for SqliteConfig {
         let Self {
             path,
             flush_interval_secs,
+            retention,
+            max_size_bytes,
+            top_remotes,
         } = self;
-        let mut problems = Vec::new();
+        let mut problems = retention.problems();
+        problems.extend(size_problem(*max_size_bytes));
+        if *top_remotes == Some(0) {
+            problems.push(Problem::new(
+                "top_remotes",
+                "0 tells none apart; allowed are 1 or more, or null for all",
+            ));
+        }
         if path
             .as_ref()
             .is_some_and(|path| path.as_os_str().is_empty())
@@ -155,7 +179,13 @@ mod tests {
         let config = SqliteConfig {
             path: Some(PathBuf::new()),
             flush_interval_secs: 0.0,
+            retention: RetentionConfig {
+                raw_hours: Some(0),
+                ..RetentionConfig::default()
+            },
+            max_size_bytes: Some(0),
+            top_remotes: Some(0),
         };
-        assert_eq!(config.validate().unwrap_err().len(), 2);
+        assert_eq!(config.validate().unwrap_err().len(), 5);
     }
 }

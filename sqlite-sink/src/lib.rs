@@ -4,22 +4,28 @@
 //! the filter language included. It never asks the kernel and never prints.
 //!
 //! Read in this order: [`config`] (what a user sets, and how the sink is opened), `store` (the
-//! file: folder, lock, mode) and `schema` (its migrations, under `migrations/`), `sink` (stream to
-//! thread), `writer` (hold, flush, retry), then [`query`] (questions, filters, times) and
+//! file: folder, lock, mode) and `schema` (its migrations, under `migrations/`), `tier` (minutes,
+//! hours, days) and `detail` (what they may not tell apart), `sink` (stream to thread), `writer`
+//! (hold, flush, retry, roll up, fold, delete), then [`query`] (questions, filters, times) and
 //! [`reader`] (answers).
 #![forbid(unsafe_code)]
 
 mod address;
 pub mod config;
+mod detail;
 pub mod error;
 mod moment;
 pub mod query;
 pub mod reader;
+mod retention;
 mod schema;
 mod sink;
 mod store;
 #[cfg(test)]
 mod testing;
+mod tier;
+#[cfg(test)]
+mod tier_tests;
 mod writer;
 
 pub use config::SqliteConfig;
@@ -29,5 +35,6 @@ pub use query::{
     SeriesPoint, SeriesQuery, TimeRange, UnknownField, UsageAnswer, UsageQuery, UsageRow,
 };
 pub use reader::{Reader, StoreStats};
+pub use retention::RetentionConfig;
 pub use sink::SqliteSink;
 pub use writer::{WriterCounters, WriterStats};

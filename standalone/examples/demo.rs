@@ -257,6 +257,7 @@ async fn main() -> anyhow::Result<()> {
     let config = SqliteConfig {
         path: Some(path.clone()),
         flush_interval_secs: 1.0,
+        ..SqliteConfig::default()
     };
     let context = SinkContext {
         key: "history".into(),

@@ -46,7 +46,9 @@ pub struct UsageAnswer {
     pub rows: Vec<UsageRow>,
     /// Of everything that matches, not only of `rows`.
     pub total: ByteTotals,
-    /// The share of `total` whose fields were folded away in storage.
+    /// What was folded away in storage: the share of `total` of which a field of `group_by` was (the
+    /// remote is `other`, or the port null), and what is not in `total` because the filter tests
+    /// such a field, though it might match.
     pub other: ByteTotals,
     /// End of the newest window in the database; later usage is not stored yet.
     pub flushed_until: Option<Timestamp>,

@@ -10,7 +10,10 @@ use serde_json::Value;
 use super::scan::{Column, FactKey};
 use crate::address::{Address, shown};
 use crate::query::Field;
-use crate::writer::NO_PORT;
+use crate::writer::{FOLDED_PORT, NO_PORT, OTHER};
+
+/// The remotes that were folded, as people read them.
+const OTHER_TEXT: &str = "other";
 
 /// A value of a field, in the order that rows may be sorted by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +22,7 @@ pub(super) enum Label {
     Number(i64),
     Text(Arc<str>),
     Unresolved,
+    Other,
     Address(Address),
 }
 
@@ -29,6 +33,7 @@ impl From<Label> for Value {
             Label::Number(number) => Self::from(number),
             Label::Text(text) => Self::from(&*text),
             Label::Unresolved => Self::from(Remote::UNRESOLVED),
+            Label::Other => Self::from(OTHER_TEXT),
             Label::Address(address) => Self::from(shown(address).to_string()),
         }
     }
@@ -71,9 +76,8 @@ impl<'f> Labels<'f> {
             Field::User => self.process(key.get(Column::Process))?.user.clone(),
             Field::Protocol => self.protocol(key.get(Column::Protocol))?,
             Field::RemoteIp => self.remote(key.get(Column::Remote))?,
-            Field::RemotePort if key.get(Column::RemotePort) == NO_PORT => Label::Unknown,
-            Field::RemotePort => Label::Number(key.get(Column::RemotePort)),
-            Field::LocalPort => Label::Number(key.get(Column::LocalPort)),
+            Field::RemotePort => port(key.get(Column::RemotePort)),
+            Field::LocalPort => port(key.get(Column::LocalPort)),
         })
     }
 
@@ -114,6 +118,9 @@ impl<'f> Labels<'f> {
     }
 
     fn remote(&mut self, id: i64) -> rusqlite::Result<Label> {
+        if id == OTHER {
+            return Ok(Label::Other);
+        }
         if let Some(label) = self.remotes.get(&id) {
             return Ok(label.clone());
         }
@@ -124,6 +131,13 @@ impl<'f> Labels<'f> {
         let label = address.map_or(Label::Unresolved, Label::Address);
         self.remotes.insert(id, label.clone());
         Ok(label)
+    }
+}
+
+fn port(number: i64) -> Label {
+    match number {
+        NO_PORT | FOLDED_PORT => Label::Unknown,
+        number => Label::Number(number),
     }
 }
 

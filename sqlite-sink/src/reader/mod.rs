@@ -1,10 +1,11 @@
 //! Read-only access.
 //!
-//! `open` finds a way into the file, `scan` walks the facts once and sums them up by their
-//! numbers, `label` turns numbers into values, `usage` and `series` make answers of it.
+//! `open` finds a way into the file, `plan` chooses the tiers, `scan` walks their rows once and sums
+//! them up by their numbers, `label` turns numbers into values, `usage` and `series` make answers of it.
 
 mod label;
 mod open;
+mod plan;
 mod scan;
 mod series;
 mod usage;
@@ -16,7 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Transaction, named_params};
 use serde::Serialize;
 
 use crate::error::StoreError;
@@ -41,9 +42,9 @@ pub struct StoreStats {
     pub path: PathBuf,
     /// Bytes on disk, with its write-ahead log.
     pub size_bytes: u64,
-    /// Stored usage rows.
+    /// Stored usage rows of windows; those of minutes, hours and days come on top.
     pub rows: u64,
-    /// Start of the oldest window.
+    /// Start of the oldest window, which may be there only as a part of its minute, hour or day.
     pub oldest: Option<Timestamp>,
     /// End of the newest window.
     pub flushed_until: Option<Timestamp>,
@@ -88,9 +89,20 @@ impl Reader {
         let snapshot = self.snapshot()?;
         let (rows, oldest): (i64, Option<i64>) = snapshot.ask(|file| {
             file.query_row(
-                "SELECT usage_rows, (SELECT min(start_ms) FROM time_window) FROM progress",
-                [],
-                |row| Ok((row.get(0)?, row.get(1)?)),
+                "SELECT usage_rows,
+                        min(coalesce((SELECT min(start_ms) FROM time_window), :never),
+                            coalesce((SELECT first_ms FROM tier_bucket
+                                       WHERE tier_id = 1 ORDER BY bucket LIMIT 1), :never),
+                            coalesce((SELECT first_ms FROM tier_bucket
+                                       WHERE tier_id = 2 ORDER BY bucket LIMIT 1), :never),
+                            coalesce((SELECT first_ms FROM tier_bucket
+                                       WHERE tier_id = 3 ORDER BY bucket LIMIT 1), :never))
+                   FROM progress",
+                named_params! { ":never": i64::MAX },
+                |row| {
+                    let oldest: i64 = row.get(1)?;
+                    Ok((row.get(0)?, Some(oldest).filter(|ms| *ms < i64::MAX)))
+                },
             )
         })?;
         Ok(StoreStats {

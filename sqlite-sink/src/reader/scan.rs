@@ -1,16 +1,26 @@
-//! One walk over the facts: rows to sums, by the numbers that stand for names.
+//! One walk over the rows of a range: to sums, by the numbers that stand for names.
 //!
 //! SQLite would sort all rows to group them; a table in memory takes a third of the time, and its
 //! sums saturate where SQLite's fail.
 
 use std::collections::HashMap;
 
-use rusqlite::{Row, params_from_iter};
+use rusqlite::{Row, named_params, params_from_iter};
 
 use super::Snapshot;
+use super::plan::{Extent, Part};
+use crate::detail::Detail;
 use crate::error::StoreError;
 use crate::moment::{ceil_ms, floor_ms, from_ms};
 use crate::query::{ByteTotals, Field, Filter, Sql, TimeRange};
+use crate::tier::{KeptFrom, RolledUntil, Rows, Tier};
+use crate::writer::{FOLDED_PORT, OTHER};
+
+/// So many finer rows may be walked to tell apart what a tier has folded: some 0.2 s.
+const MAX_ROWS_TO_GROUP: i64 = 1_000_000;
+
+/// The same for a filter, whose total would be wrong, not only less told apart: some 0.6 s.
+const MAX_ROWS_TO_FILTER: i64 = 5_000_000;
 
 /// What a row of facts is told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +48,14 @@ impl Column {
     }
 
     /// Appends how a row tells it.
-    fn select(self, sql: &mut Sql, step_ms: i64) {
+    fn select(self, sql: &mut Sql, rows: Rows, step_ms: i64) {
         match self {
             // The remainder of a time before 1970 is negative.
             Self::Step => sql
-                .push("w.start_ms - ((w.start_ms % ")
+                .push(start(rows))
+                .push(" - ((")
+                .push(start(rows))
+                .push(" % ")
                 .bind(step_ms)
                 .push(") + ")
                 .bind(step_ms)
@@ -62,18 +75,43 @@ impl Column {
 pub(super) struct FactKey([i64; Column::COUNT]);
 
 impl FactKey {
+    /// Whether the value of a field was folded away.
+    pub(super) fn is_folded(&self, field: Field) -> bool {
+        match field {
+            Field::RemoteIp => self.get(Column::Remote) == OTHER,
+            Field::RemotePort => self.get(Column::RemotePort) == FOLDED_PORT,
+            Field::LocalPort => self.get(Column::LocalPort) == FOLDED_PORT,
+            Field::Process | Field::Pid | Field::Exe | Field::User | Field::Protocol => false,
+        }
+    }
+
     pub(super) const fn get(&self, column: Column) -> i64 {
         self.0[column as usize]
     }
 }
 
-/// The windows that a range touches.
+/// The instant that decides the step of a row, in SQL.
+const fn start(rows: Rows) -> &'static str {
+    match rows {
+        Rows::Windows => "w.start_ms",
+        Rows::Tier(Tier::Minute) => "f.bucket * 60000",
+        Rows::Tier(Tier::Hour) => "f.bucket * 3600000",
+        Rows::Tier(Tier::Day) => "f.bucket * 86400000",
+    }
+}
+
+/// Rows to walk, and the condition on their windows or buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Touched {
-    since_ms: i64,
-    until_ms: i64,
-    /// No window that touches the range starts before this.
-    earliest_ms: i64,
+enum Walk {
+    /// All of a part.
+    Part(Part),
+    /// Windows that start before a range and reach into it.
+    Reaching {
+        /// No window that reaches into the range starts before this.
+        earliest_ms: i64,
+        since_ms: i64,
+        until_ms: i64,
+    },
 }
 
 /// What a walk found.
@@ -82,6 +120,8 @@ pub(super) struct Scan {
     /// The range asked for, rounded outward to the windows that touch it.
     pub(super) range: TimeRange,
     pub(super) groups: HashMap<FactKey, ByteTotals>,
+    /// What is not in the groups because the filter tests what is folded, and might be.
+    pub(super) undecided: ByteTotals,
 }
 
 /// Sums up what matches. `step_ms` of `None` is one step of everything.
@@ -92,20 +132,47 @@ pub(super) fn scan(
     filter: Option<&Filter>,
     step_ms: Option<i64>,
 ) -> Result<Scan, StoreError> {
-    let touched = touched(snapshot, range)?;
-    let range = rounded(snapshot, range, touched)?;
+    let grouped = fields
+        .iter()
+        .map(|field| Detail::of(*field))
+        .fold(Detail::default(), Detail::or);
+    let filtered = filter.map(Filter::detail).unwrap_or_default();
+    let detail = grouped.or(filtered);
+    let most_rows = if filtered == Detail::default() {
+        MAX_ROWS_TO_GROUP
+    } else {
+        MAX_ROWS_TO_FILTER
+    };
+    let walks = walks(snapshot, range, (detail, most_rows), step_ms)?;
+    let range = rounded(snapshot, range, &walks)?;
     let mut columns: Vec<Column> = step_ms.map(|_length| Column::Step).into_iter().collect();
     for field in fields {
         if !columns.contains(&Column::of(*field)) {
             columns.push(Column::of(*field));
         }
     }
-    let sql = statement(&columns, filter, step_ms.unwrap_or(1), touched);
-    let groups = sum_up(snapshot, &sql, &columns)?;
-    Ok(Scan { range, groups })
+    let mut groups = HashMap::new();
+    let mut undecided = HashMap::new();
+    for walk in walks {
+        let sql = statement(&columns, filter, step_ms.unwrap_or(1), walk);
+        sum_up(snapshot, &sql, &columns, &mut groups)?;
+        if let Some(sql) = filter.and_then(|filter| undecided_statement(filter, walk)) {
+            sum_up(snapshot, &sql, &[], &mut undecided)?;
+        }
+    }
+    Ok(Scan {
+        range,
+        groups,
+        undecided: undecided.into_values().next().unwrap_or_default(),
+    })
 }
 
-fn touched(snapshot: &Snapshot<'_>, range: TimeRange) -> Result<Touched, StoreError> {
+fn walks(
+    snapshot: &Snapshot<'_>,
+    range: TimeRange,
+    (detail, most_rows): (Detail, i64),
+    step_ms: Option<i64>,
+) -> Result<Vec<Walk>, StoreError> {
     let since_ms = floor_ms(range.since);
     let until_ms = ceil_ms(range.until);
     let longest_ms: Option<i64> = snapshot.ask(|file| {
@@ -115,64 +182,185 @@ fn touched(snapshot: &Snapshot<'_>, range: TimeRange) -> Result<Touched, StoreEr
             |row| row.get(0),
         )
     })?;
-    Ok(Touched {
+    let extent = Extent {
+        telling: telling(snapshot, (since_ms, until_ms), detail, most_rows)?,
+        rolled: snapshot.ask(RolledUntil::read)?,
+        kept: snapshot.ask(KeptFrom::read)?,
+    };
+    let reaching = Walk::Reaching {
+        earliest_ms: since_ms.saturating_sub(longest_ms.unwrap_or(0)),
         since_ms,
         until_ms,
-        earliest_ms: since_ms.saturating_sub(longest_ms.unwrap_or(0)),
-    })
+    };
+    let parts = extent.parts(since_ms, until_ms, step_ms);
+    Ok([reaching]
+        .into_iter()
+        .chain(parts.into_iter().map(Walk::Part))
+        .collect())
 }
 
+/// The tiers to answer from. A tier that has folded what is asked for is left out if the rows it was
+/// made from are at most `most_rows`.
+fn telling(
+    snapshot: &Snapshot<'_>,
+    (since_ms, until_ms): (i64, i64),
+    detail: Detail,
+    most_rows: i64,
+) -> Result<Vec<Tier>, StoreError> {
+    let mut telling = Tier::ALL.to_vec();
+    if detail == Detail::default() {
+        return Ok(telling);
+    }
+    for tier in Tier::ALL.into_iter().rev() {
+        let (is_folded, source_rows): (bool, i64) = snapshot.ask(|file| {
+            file.query_row(
+                "SELECT coalesce(max(folded & :detail), 0) > 0, coalesce(sum(source_rows), 0)
+                   FROM tier_bucket
+                  WHERE tier_id = :tier AND bucket BETWEEN :first AND :last",
+                named_params! {
+                    ":detail": detail.bits(),
+                    ":tier": tier.id(),
+                    ":first": tier.bucket(since_ms),
+                    ":last": tier.bucket(until_ms),
+                },
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+        })?;
+        if !is_folded {
+            continue;
+        }
+        if source_rows > most_rows {
+            break;
+        }
+        telling.retain(|candidate| *candidate != tier);
+    }
+    Ok(telling)
+}
+
+/// The range used: that of everything walked, but not less than was asked for.
 fn rounded(
     snapshot: &Snapshot<'_>,
-    range: TimeRange,
-    touched: Touched,
+    TimeRange {
+        mut since,
+        mut until,
+    }: TimeRange,
+    walks: &[Walk],
 ) -> Result<TimeRange, StoreError> {
-    let mut sql = Sql::default();
-    sql.push("SELECT min(w.start_ms), max(w.end_ms) FROM time_window w WHERE ");
-    touches(&mut sql, touched);
-    let (first, last): (Option<i64>, Option<i64>) = snapshot.ask(|file| {
-        file.query_row(&sql.text, params_from_iter(&sql.values), |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-    })?;
-    let TimeRange { since, until } = range;
-    Ok(TimeRange {
-        since: first.map_or(since, |first| since.min(from_ms(first))),
-        until: last.map_or(until, |last| until.max(from_ms(last))),
-    })
+    for walk in walks {
+        let mut sql = Sql::default();
+        sql.push(match walk.rows() {
+            Rows::Windows => "SELECT min(w.start_ms), max(w.end_ms) FROM time_window w WHERE ",
+            Rows::Tier(_) => "SELECT min(f.first_ms), max(f.last_ms) FROM tier_bucket f WHERE ",
+        });
+        if let Rows::Tier(tier) = walk.rows() {
+            sql.push("f.tier_id = ").bind(tier.id()).push(" AND ");
+        }
+        walk.condition(&mut sql);
+        let (first, last): (Option<i64>, Option<i64>) = snapshot.ask(|file| {
+            file.query_row(&sql.text, params_from_iter(&sql.values), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+        })?;
+        since = first.map_or(since, |first| since.min(from_ms(first)));
+        until = last.map_or(until, |last| until.max(from_ms(last)));
+    }
+    Ok(TimeRange { since, until })
 }
 
-fn touches(
-    sql: &mut Sql,
-    Touched {
-        since_ms,
-        until_ms,
-        earliest_ms,
-    }: Touched,
-) {
-    sql.push("w.start_ms >= ")
-        .bind(earliest_ms)
-        .push(" AND w.start_ms < ")
-        .bind(until_ms)
-        .push(" AND w.end_ms > ")
-        .bind(since_ms);
+impl Walk {
+    const fn rows(self) -> Rows {
+        match self {
+            Self::Part(Part { rows, .. }) => rows,
+            Self::Reaching { .. } => Rows::Windows,
+        }
+    }
+
+    /// Appends which windows `w`, or buckets of `f`, are walked.
+    fn condition(self, sql: &mut Sql) {
+        match self {
+            Self::Part(Part {
+                rows,
+                from_ms,
+                until_ms,
+            }) => {
+                let (column, from, until) = match rows {
+                    Rows::Windows => ("w.start_ms", from_ms, until_ms),
+                    Rows::Tier(tier) => ("f.bucket", tier.bucket(from_ms), tier.bucket(until_ms)),
+                };
+                sql.push(column)
+                    .push(" >= ")
+                    .bind(from)
+                    .push(" AND ")
+                    .push(column)
+                    .push(" < ")
+                    .bind(until);
+            }
+            Self::Reaching {
+                earliest_ms,
+                since_ms,
+                until_ms,
+            } => {
+                sql.push("w.start_ms >= ")
+                    .bind(earliest_ms)
+                    .push(" AND w.start_ms < ")
+                    .bind(since_ms.min(until_ms))
+                    .push(" AND w.end_ms > ")
+                    .bind(since_ms);
+            }
+        }
+    }
 }
 
-fn statement(columns: &[Column], filter: Option<&Filter>, step_ms: i64, touched: Touched) -> Sql {
+fn statement(columns: &[Column], filter: Option<&Filter>, step_ms: i64, walk: Walk) -> Sql {
     let mut sql = Sql::default();
     sql.push("SELECT f.sent_bytes, f.received_bytes");
     for column in columns {
         sql.push(", ");
-        column.select(&mut sql, step_ms);
+        column.select(&mut sql, walk.rows(), step_ms);
     }
-    // CROSS keeps the order: windows by their index, then the run of facts of each.
-    sql.push(" FROM time_window w CROSS JOIN flow_usage f ON f.window_id = w.id WHERE ");
-    touches(&mut sql, touched);
+    match walk.rows() {
+        // CROSS keeps the order: windows by their index, then the run of facts of each.
+        Rows::Windows => {
+            sql.push(" FROM time_window w CROSS JOIN flow_usage f ON f.window_id = w.id WHERE ")
+        }
+        Rows::Tier(tier) => sql.push(" FROM ").push(tier.table()).push(" f WHERE "),
+    };
+    walk.condition(&mut sql);
     if let Some(filter) = filter {
         sql.push(" AND ");
         filter.compile(&mut sql);
     }
     sql
+}
+
+/// Folded rows that a filter refuses, and would not if what is folded were as it suits; none where
+/// nothing can be folded.
+fn undecided_statement(filter: &Filter, walk: Walk) -> Option<Sql> {
+    let folded = match filter.detail() {
+        Detail {
+            remotes: false,
+            ports: false,
+        } => return None,
+        Detail {
+            remotes: true,
+            ports: false,
+        } => "f.remote_id = -1",
+        Detail {
+            remotes: false,
+            ports: true,
+        } => "(f.remote_port = -2 OR f.local_port = -2)",
+        Detail {
+            remotes: true,
+            ports: true,
+        } => "(f.remote_id = -1 OR f.remote_port = -2 OR f.local_port = -2)",
+    };
+    if walk.rows() == Rows::Windows {
+        return None;
+    }
+    let mut sql = statement(&[], Some(&filter.at_best()), 1, walk);
+    sql.push(" AND ").push(folded).push(" AND NOT ");
+    filter.compile(&mut sql);
+    Some(sql)
 }
 
 /// Neighbours are often of one group, since facts are stored by process: they are summed up before
@@ -181,8 +369,8 @@ fn sum_up(
     snapshot: &Snapshot<'_>,
     sql: &Sql,
     columns: &[Column],
-) -> Result<HashMap<FactKey, ByteTotals>, StoreError> {
-    let mut groups: HashMap<FactKey, ByteTotals> = HashMap::new();
+    groups: &mut HashMap<FactKey, ByteTotals>,
+) -> Result<(), StoreError> {
     let fits = snapshot.ask(|file| {
         let mut statement = file.prepare(&sql.text)?;
         let mut rows = statement.query(params_from_iter(&sql.values))?;
@@ -207,7 +395,7 @@ fn sum_up(
         Ok(true)
     })?;
     if fits {
-        Ok(groups)
+        Ok(())
     } else {
         Err(StoreError::TooManyGroups {
             limit: snapshot.max_groups,

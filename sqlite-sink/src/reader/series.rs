@@ -56,7 +56,8 @@ pub(super) fn answer(
     let step_secs = (*step_secs).max(1);
     let step_ms = i64::from(step_secs) * 1000;
     let fields = group_by.as_slice();
-    let Scan { range, groups } = scan(snapshot, *range, fields, filter.as_ref(), Some(step_ms))?;
+    let Scan { range, groups, .. } =
+        scan(snapshot, *range, fields, filter.as_ref(), Some(step_ms))?;
 
     let mut lines: HashMap<Label, Line> = HashMap::new();
     let mut labels = Labels::new(&snapshot.transaction);

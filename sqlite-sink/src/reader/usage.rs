@@ -25,13 +25,21 @@ pub(super) fn answer(
         offset,
     } = query;
     let column = ordering_column(*order, group_by)?;
-    let Scan { range, groups } = scan(snapshot, *range, group_by, filter.as_ref(), None)?;
+    let Scan {
+        range,
+        groups,
+        undecided,
+    } = scan(snapshot, *range, group_by, filter.as_ref(), None)?;
 
     let mut total = ByteTotals::default();
+    let mut other = undecided;
     let mut by_label: HashMap<Vec<Label>, ByteTotals> = HashMap::new();
     let mut labels = Labels::new(&snapshot.transaction);
     for (key, bytes) in groups {
         total.add(bytes);
+        if group_by.iter().any(|field| key.is_folded(*field)) {
+            other.add(bytes);
+        }
         let group = snapshot.ask(|_file| {
             group_by
                 .iter()
@@ -69,8 +77,7 @@ pub(super) fn answer(
         group_by: group_by.clone(),
         rows,
         total,
-        // Nothing is folded away in this schema.
-        other: ByteTotals::default(),
+        other,
         flushed_until: snapshot.flushed_until()?,
         next_cursor,
     })

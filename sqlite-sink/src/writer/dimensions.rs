@@ -13,6 +13,12 @@ pub(crate) const UNRESOLVED: i64 = 0;
 /// The port of a remote that is not known.
 pub(crate) const NO_PORT: i64 = -1;
 
+/// The number of the remotes that a bucket does not tell apart.
+pub(crate) const OTHER: i64 = -1;
+
+/// A port that a bucket does not tell.
+pub(crate) const FOLDED_PORT: i64 = -2;
+
 /// More names than this are forgotten, to be looked up again in the file.
 const MAX_REMEMBERED: usize = 65_536;
 

@@ -1,9 +1,15 @@
-//! The writer: holds batches until the next flush, and until a flush succeeds.
+//! The writer: holds batches until the next flush, and until a flush succeeds; then it rolls up
+//! what is closed and deletes what is too old.
 //!
 //! It knows neither clock nor channel: whoever drives it says when to flush.
 
+mod bucket;
 mod dimensions;
+mod fold;
 mod gap;
+mod late;
+mod retention;
+mod rollup;
 mod stats;
 mod transaction;
 
@@ -13,18 +19,20 @@ mod tests;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nettally_source::pipeline::UsageBatch;
 use tracing::{error, info, warn};
 
-pub(crate) use dimensions::{NO_PORT, UNRESOLVED};
+pub(crate) use dimensions::{FOLDED_PORT, NO_PORT, OTHER, UNRESOLVED};
+pub(crate) use retention::Keep;
 pub use stats::{WriterCounters, WriterStats};
 
 use crate::error::{StoreError, one_line};
 use crate::store::Store;
 use dimensions::Dimensions;
 use gap::Gap;
+use rollup::Rolled;
 use transaction::Stored;
 
 /// How much may be held in memory, in rows; a batch without rows counts as one.
@@ -48,6 +56,13 @@ impl Default for HoldLimits {
 /// A failure is logged once, then again after this many flushes that failed alike.
 const FAILURES_PER_LOG_LINE: u64 = 60;
 
+/// After this long the rest of what is to be rolled up waits for the next flush, so that a file with
+/// much of it, such as one of an older version, keeps taking rows.
+const ROLLUP_BUDGET: Duration = Duration::from_millis(500);
+
+/// The same for what is to be deleted.
+const RETENTION_BUDGET: Duration = Duration::from_millis(250);
+
 /// Owns the write connection.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -55,11 +70,15 @@ pub(crate) struct Writer {
     sink: String,
     dimensions: Dimensions,
     limits: HoldLimits,
+    keep: Keep,
+    top_remotes: Option<u32>,
     held: VecDeque<Arc<UsageBatch>>,
     held_weight: usize,
     gap: Option<Gap>,
     /// Flushes that failed since the last that did not.
     failures: u64,
+    /// The same of rolling up and deleting.
+    upkeep_failures: u64,
     stats: Arc<WriterStats>,
 }
 
@@ -71,12 +90,27 @@ impl Writer {
             sink,
             dimensions: Dimensions::new(boot_id),
             limits,
+            keep: Keep::default(),
+            top_remotes: None,
             held: VecDeque::new(),
             held_weight: 0,
             gap: None,
             failures: 0,
+            upkeep_failures: 0,
             stats: Arc::default(),
         }
+    }
+
+    /// Deletes what is beyond these limits; without, all is kept.
+    pub(crate) fn keeping(mut self, keep: Keep) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Tells apart so many remotes of a minute, hour or day; without, all.
+    pub(crate) fn telling(mut self, top_remotes: Option<u32>) -> Self {
+        self.top_remotes = top_remotes;
+        self
     }
 
     /// Its counters.
@@ -96,8 +130,19 @@ impl Writer {
         self.stats.update(|stats| stats.rows_held = held);
     }
 
-    /// Stores what is held, in one transaction; keeps it if that fails.
+    /// Stores what is held, in one transaction; keeps it if that fails. Then rolls up the buckets
+    /// that are closed and deletes what is too old, each in small transactions of their own.
     pub(crate) fn flush(&mut self) {
+        self.store_held();
+        if self.failures == 0 {
+            match self.roll_up().and_then(|()| self.delete_old()) {
+                Ok(()) => self.upkeep_failures = 0,
+                Err(source) => self.upkeep_failed(source),
+            }
+        }
+    }
+
+    fn store_held(&mut self) {
         if self.held.is_empty() && self.gap.is_none() {
             return;
         }
@@ -161,6 +206,57 @@ impl Writer {
             stats.last_error = None;
             stats.flushed_until = stored.until.or(stats.flushed_until);
             stats.last_flush_ms = milliseconds;
+        });
+    }
+
+    fn roll_up(&mut self) -> rusqlite::Result<()> {
+        let begin = Instant::now();
+        while begin.elapsed() < ROLLUP_BUDGET {
+            let step_begin = Instant::now();
+            let Some(Rolled { rows, saturated }) =
+                rollup::step(&mut self.store.connection, self.top_remotes)?
+            else {
+                break;
+            };
+            self.stats.update(|stats| {
+                stats.rollups += 1;
+                stats.rollup_rows += rows;
+                stats.saturated += saturated;
+                stats.last_rollup_ms = step_begin.elapsed().as_secs_f64() * 1000.0;
+            });
+        }
+        Ok(())
+    }
+
+    fn delete_old(&mut self) -> rusqlite::Result<()> {
+        let begin = Instant::now();
+        while begin.elapsed() < RETENTION_BUDGET {
+            let Some(rows) = retention::step(&mut self.store.connection, &self.keep)? else {
+                break;
+            };
+            self.stats.update(|stats| stats.deleted_rows += rows);
+        }
+        Ok(())
+    }
+
+    /// What fails stays to be done, and is tried again after the next flush.
+    fn upkeep_failed(&mut self, source: rusqlite::Error) {
+        let error = one_line(&StoreError::statement(
+            &self.store.path,
+            "rolling up or deleting rows",
+            source,
+        ));
+        if self.upkeep_failures.is_multiple_of(FAILURES_PER_LOG_LINE) {
+            warn!(
+                sink = self.sink,
+                error,
+                "Rows could not be rolled up or deleted; answers are complete but take longer, and it is tried again."
+            );
+        }
+        self.upkeep_failures += 1;
+        self.stats.update(|stats| {
+            stats.failed_upkeeps += 1;
+            stats.last_error = Some(error);
         });
     }
 

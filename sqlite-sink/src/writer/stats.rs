@@ -35,6 +35,16 @@ pub struct WriterCounters {
     pub flushed_until: Option<Timestamp>,
     /// Milliseconds that the last transaction took.
     pub last_flush_ms: f64,
+    /// Minutes, hours and days rolled up.
+    pub rollups: u64,
+    /// Rows in them.
+    pub rollup_rows: u64,
+    /// Rows deleted because they were too old, or the file too large; coarser ones stay.
+    pub deleted_rows: u64,
+    /// Times that rolling up or deleting failed; it is tried again.
+    pub failed_upkeeps: u64,
+    /// Milliseconds that the last rollup took.
+    pub last_rollup_ms: f64,
 }
 
 impl WriterStats {

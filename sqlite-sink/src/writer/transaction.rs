@@ -6,9 +6,12 @@ use jiff::Timestamp;
 use nettally_source::pipeline::{Losses, Usage, UsageBatch};
 use rusqlite::{Connection, Result, Transaction, TransactionBehavior, named_params};
 
+use super::bucket::{FlowKey, Moved};
 use super::dimensions::Dimensions;
 use super::gap::Gap;
+use super::late::Late;
 use crate::moment::{Span, floor_ms};
+use crate::tier::RolledUntil;
 
 /// What a transaction has stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,9 +36,12 @@ pub(crate) fn store<'a>(
     gap: Option<&Gap>,
 ) -> Result<Stored> {
     let transaction = file.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let rolled = RolledUntil::read(&transaction)?;
     let mut stored = Stored::default();
     if let Some(Gap { window, losses }) = gap {
-        let window_id = window_id(&transaction, Span::from(*window))?;
+        let span = Span::from(*window);
+        let window_id = window_id(&transaction, span)?;
+        Late::new(rolled, span).widen(&transaction)?;
         store_losses(&transaction, window_id, losses, &mut stored)?;
     }
     for batch in batches {
@@ -50,8 +56,19 @@ pub(crate) fn store<'a>(
         }
         let span = Span::from(*window);
         let window_id = window_id(&transaction, span)?;
+        let late = Late::new(rolled, span);
+        late.widen(&transaction)?;
         for row in usage {
-            store_usage(&transaction, dimensions, window_id, span, row, &mut stored)?;
+            let (key, moved) = resolve(&transaction, dimensions, row, &mut stored)?;
+            store_usage(
+                &transaction,
+                window_id,
+                span,
+                row,
+                (key, moved),
+                &mut stored,
+            )?;
+            late.add(&transaction, key, moved)?;
         }
         store_losses(&transaction, window_id, losses, &mut stored)?;
     }
@@ -81,36 +98,54 @@ fn window_id(file: &Transaction<'_>, Span { start_ms, end_ms }: Span) -> Result<
         .query_row(span, |row| row.get(0))
 }
 
-fn store_usage(
+/// Names to numbers, amounts to what the file can hold.
+fn resolve(
     file: &Transaction<'_>,
     dimensions: &mut Dimensions,
+    usage: &Usage,
+    stored: &mut Stored,
+) -> Result<(FlowKey, Moved)> {
+    let (remote_id, remote_port) = dimensions.remote(file, usage.remote)?;
+    let key = FlowKey {
+        process_id: dimensions.process(file, &usage.process)?,
+        protocol_id: dimensions.protocol(file, usage.protocol)?,
+        local_port: i64::from(usage.local_port),
+        remote_id,
+        remote_port,
+    };
+    let moved = Moved {
+        sent_bytes: storable(usage.sent_bytes, stored),
+        received_bytes: storable(usage.received_bytes, stored),
+    };
+    Ok((key, moved))
+}
+
+fn store_usage(
+    file: &Transaction<'_>,
     window_id: i64,
     span: Span,
     usage: &Usage,
+    (key, moved): (FlowKey, Moved),
     stored: &mut Stored,
 ) -> Result<()> {
-    let Usage {
-        process,
-        protocol,
+    let FlowKey {
+        process_id,
+        protocol_id,
         local_port,
-        remote,
-        sent_bytes,
-        received_bytes,
-        first_activity,
-        last_activity,
-    } = usage;
-    let (remote_id, remote_port) = dimensions.remote(file, *remote)?;
+        remote_id,
+        remote_port,
+    } = key;
     let values = named_params! {
         ":window": window_id,
-        ":process": dimensions.process(file, process)?,
-        ":protocol": dimensions.protocol(file, *protocol)?,
+        ":process": process_id,
+        ":protocol": protocol_id,
         ":local_port": local_port,
         ":remote": remote_id,
         ":remote_port": remote_port,
-        ":sent": storable(*sent_bytes, stored),
-        ":received": storable(*received_bytes, stored),
-        ":first": floor_ms(*first_activity) - span.start_ms,
-        ":last": floor_ms(*last_activity) - span.start_ms,
+        ":sent": moved.sent_bytes,
+        ":received": moved.received_bytes,
+        ":first": floor_ms(usage.first_activity) - span.start_ms,
+        ":last": floor_ms(usage.last_activity) - span.start_ms,
     };
     let inserted = file
         .prepare_cached(
@@ -140,8 +175,8 @@ fn store_usage(
         stored.new_rows += 1;
     }
     stored.rows += 1;
-    stored.sent_bytes = stored.sent_bytes.saturating_add(*sent_bytes);
-    stored.received_bytes = stored.received_bytes.saturating_add(*received_bytes);
+    stored.sent_bytes = stored.sent_bytes.saturating_add(usage.sent_bytes);
+    stored.received_bytes = stored.received_bytes.saturating_add(usage.received_bytes);
     Ok(())
 }
 

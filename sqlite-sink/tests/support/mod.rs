@@ -15,6 +15,7 @@ pub(crate) fn config(path: &Path) -> SqliteConfig {
     SqliteConfig {
         path: Some(path.to_owned()),
         flush_interval_secs: 0.1,
+        ..SqliteConfig::default()
     }
 }
 

@@ -3,6 +3,8 @@
 use nettally_source::pipeline::Protocol;
 
 use crate::address::AddressRange;
+use crate::detail::Detail;
+use crate::query::Field;
 
 /// A condition on usage rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +28,47 @@ pub(super) enum Condition {
 impl Condition {
     pub(super) fn not(self) -> Self {
         Self::Not(Box::new(self))
+    }
+
+    /// The condition with the outcome that suits it best where what it tests may be folded.
+    pub(super) fn at_best(&self) -> Self {
+        self.with_folded(true)
+    }
+
+    fn with_folded(&self, outcome: bool) -> Self {
+        let each = |terms: &[Self]| terms.iter().map(|term| term.with_folded(outcome)).collect();
+        match self {
+            Self::All(terms) => Self::All(each(terms)),
+            Self::Any(terms) => Self::Any(each(terms)),
+            Self::Not(inner) => inner.with_folded(!outcome).not(),
+            Self::Number(NumberField::RemotePort | NumberField::LocalPort, _)
+            | Self::Address(_) => {
+                if outcome {
+                    Self::All(vec![])
+                } else {
+                    Self::Any(vec![])
+                }
+            }
+            Self::Text(..) | Self::Number(NumberField::Pid, _) | Self::Protocol(_) => self.clone(),
+        }
+    }
+
+    /// What it tests that may be folded.
+    pub(super) fn detail(&self) -> Detail {
+        match self {
+            Self::All(terms) | Self::Any(terms) => terms
+                .iter()
+                .map(Self::detail)
+                .fold(Detail::default(), Detail::or),
+            Self::Not(inner) => inner.detail(),
+            Self::Number(NumberField::RemotePort | NumberField::LocalPort, _) => {
+                Detail::of(Field::RemotePort)
+            }
+            Self::Address(_) => Detail::of(Field::RemoteIp),
+            Self::Text(..) | Self::Number(NumberField::Pid, _) | Self::Protocol(_) => {
+                Detail::default()
+            }
+        }
     }
 }
 

@@ -29,6 +29,7 @@ mod tests;
 use std::str::FromStr;
 
 use super::Field;
+use crate::detail::Detail;
 use condition::Condition;
 pub(crate) use sql::{CONTAINS, Sql};
 
@@ -70,6 +71,16 @@ impl Filter {
                 position: 0,
                 message,
             })
+    }
+
+    /// True where this would be if what is folded were as it suits.
+    pub(crate) fn at_best(&self) -> Self {
+        Self(self.0.at_best())
+    }
+
+    /// What it tests that may be folded.
+    pub(crate) fn detail(&self) -> Detail {
+        self.0.detail()
     }
 
     /// The condition for a `WHERE` clause on `flow_usage f`.

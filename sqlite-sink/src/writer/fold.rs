@@ -1,0 +1,164 @@
+//! What coarse buckets do not tell apart: remotes beyond the largest, and ephemeral ports.
+//!
+//! Bytes stay with their process and protocol, so folding changes no total.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
+use super::bucket::{FlowKey, Moved};
+use super::{FOLDED_PORT, OTHER, UNRESOLVED};
+use crate::detail::Detail;
+use crate::tier::Tier;
+
+/// Ports from here on are handed out to clients: the default of Linux's `ip_local_port_range`.
+const FIRST_EPHEMERAL_PORT: i64 = 32_768;
+
+/// Rows of a bucket, folded, and what was.
+pub(super) fn fold(
+    sums: HashMap<FlowKey, Moved>,
+    tier: Tier,
+    top_remotes: Option<u32>,
+) -> (HashMap<FlowKey, Moved>, Detail) {
+    let kept = top_remotes.map(|count| largest(&sums, count as usize));
+    let mut folded = Detail::default();
+    let mut rows: HashMap<FlowKey, Moved> = HashMap::with_capacity(sums.len());
+    for (mut key, moved) in sums {
+        if kept
+            .as_ref()
+            .is_some_and(|kept| !kept.contains(&key.remote_id))
+        {
+            key.remote_id = OTHER;
+        }
+        // Minutes keep the ports of the remotes that they keep.
+        if key.remote_id == OTHER || tier > Tier::Minute {
+            for port in [&mut key.local_port, &mut key.remote_port] {
+                if *port >= FIRST_EPHEMERAL_PORT {
+                    *port = FOLDED_PORT;
+                }
+            }
+        }
+        folded.remotes |= key.remote_id == OTHER;
+        folded.ports |= key.local_port == FOLDED_PORT || key.remote_port == FOLDED_PORT;
+        // Sums that are too large were counted when the flows were summed up.
+        let _saturated = rows.entry(key).or_default().add(moved);
+    }
+    (rows, folded)
+}
+
+/// The remotes that moved most, and the one that is not known, which cannot be folded further.
+fn largest(sums: &HashMap<FlowKey, Moved>, count: usize) -> HashSet<i64> {
+    let mut by_remote: HashMap<i64, i128> = HashMap::new();
+    for (key, moved) in sums {
+        *by_remote.entry(key.remote_id).or_default() +=
+            i128::from(moved.sent_bytes) + i128::from(moved.received_bytes);
+    }
+    by_remote.remove(&UNRESOLVED);
+    by_remote.remove(&OTHER);
+    let mut remotes: Vec<(i64, i128)> = by_remote.into_iter().collect();
+    remotes.sort_unstable_by_key(|(id, bytes)| (Reverse(*bytes), *id));
+    remotes
+        .into_iter()
+        .take(count)
+        .map(|(id, _bytes)| id)
+        .chain([UNRESOLVED])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(remote_id: i64, local_port: i64, remote_port: i64, bytes: i64) -> (FlowKey, Moved) {
+        let key = FlowKey {
+            process_id: 1,
+            protocol_id: 1,
+            local_port,
+            remote_id,
+            remote_port,
+        };
+        let moved = Moved {
+            sent_bytes: bytes,
+            received_bytes: 1,
+        };
+        (key, moved)
+    }
+
+    fn folded(
+        rows: impl IntoIterator<Item = (FlowKey, Moved)>,
+        tier: Tier,
+        top_remotes: Option<u32>,
+    ) -> (Vec<(i64, i64, i64, i64)>, Detail) {
+        let (rows, folded) = fold(rows.into_iter().collect(), tier, top_remotes);
+        let mut rows: Vec<_> = rows
+            .into_iter()
+            .map(|(key, moved)| {
+                (
+                    key.remote_id,
+                    key.local_port,
+                    key.remote_port,
+                    moved.sent_bytes,
+                )
+            })
+            .collect();
+        rows.sort_unstable();
+        (rows, folded)
+    }
+
+    #[test]
+    fn small_remotes_become_other_and_service_ports_stay() {
+        let rows = [
+            row(5, 40_000, 443, 100),
+            row(6, 40_001, 443, 10),
+            row(7, 40_002, 443, 20),
+            row(8, 22, 50_000, 30),
+            row(UNRESOLVED, 53, -1, 1),
+        ];
+        let both = Detail {
+            remotes: true,
+            ports: true,
+        };
+        assert_eq!(
+            folded(rows, Tier::Minute, Some(1)),
+            (
+                vec![
+                    (OTHER, FOLDED_PORT, 443, 30),
+                    (OTHER, 22, FOLDED_PORT, 30),
+                    (UNRESOLVED, 53, -1, 1),
+                    (5, 40_000, 443, 100),
+                ],
+                both
+            )
+        );
+    }
+
+    #[test]
+    fn hours_keep_no_ephemeral_port_and_minutes_do() {
+        let rows = [row(5, 40_000, 443, 1), row(5, 40_001, 443, 2)];
+        let nothing = Detail::default();
+        assert_eq!(
+            folded(rows, Tier::Minute, Some(200)),
+            (vec![(5, 40_000, 443, 1), (5, 40_001, 443, 2)], nothing)
+        );
+        let ports = Detail {
+            remotes: false,
+            ports: true,
+        };
+        for tier in [Tier::Hour, Tier::Day] {
+            assert_eq!(
+                folded(rows, tier, None),
+                (vec![(5, FOLDED_PORT, 443, 3)], ports)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_folded_is_not_ranked_again() {
+        let rows = [
+            row(OTHER, 22, 443, 1000),
+            row(5, 22, 443, 2),
+            row(6, 22, 443, 1),
+        ];
+        let (rows, _folded) = folded(rows, Tier::Day, Some(1));
+        assert_eq!(rows, [(OTHER, 22, 443, 1001), (5, 22, 443, 2)]);
+    }
+}

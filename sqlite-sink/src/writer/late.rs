@@ -1,0 +1,49 @@
+//! Windows of the past: their buckets are rolled up, so what they moved is added there too.
+//!
+//! They come after a clock was set back.
+
+use rusqlite::{Connection, Result};
+
+use super::bucket::{self, FlowKey, Moved};
+use crate::moment::Span;
+use crate::tier::{RolledUntil, Tier};
+
+/// The tiers that a window comes too late for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Late {
+    rolled: RolledUntil,
+    span: Span,
+}
+
+impl Late {
+    pub(super) fn new(rolled: RolledUntil, span: Span) -> Self {
+        Self { rolled, span }
+    }
+
+    /// Makes their buckets reach as far as the window.
+    pub(super) fn widen(&self, file: &Connection) -> Result<()> {
+        for (tier, bucket) in self.buckets() {
+            bucket::widen(file, tier, bucket, self.span)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a row of the window to them.
+    pub(super) fn add(&self, file: &Connection, key: FlowKey, moved: Moved) -> Result<()> {
+        for (tier, bucket) in self.buckets() {
+            bucket::add(file, tier, bucket, key, moved)?;
+        }
+        Ok(())
+    }
+
+    fn buckets(&self) -> impl Iterator<Item = (Tier, i64)> {
+        let Self {
+            rolled,
+            span: Span { start_ms, .. },
+        } = *self;
+        Tier::ALL
+            .into_iter()
+            .filter(move |tier| rolled.of(*tier).is_some_and(|until_ms| start_ms < until_ms))
+            .map(move |tier| (tier, tier.bucket(start_ms)))
+    }
+}
