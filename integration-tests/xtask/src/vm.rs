@@ -125,6 +125,7 @@ fn boot(
     std::fs::write(&initramfs, image.bytes())
         .with_context(|| format!("cannot write {}", initramfs.display()))?;
     let session = machine::boot(
+        kernel,
         &unpacked.image,
         &initramfs,
         &directory.join(format!("{}.console", kernel.name)),

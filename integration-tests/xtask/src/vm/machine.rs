@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::kernels::Kernel;
+
 /// What lines of the machine's own talk start with; see `init.sh`.
 const MARK: &str = "::nettally-vm ";
 
@@ -31,22 +33,21 @@ pub(super) struct Outcome {
 /// Boots, runs every command in the image, and shows what they print as it comes. What the kernel
 /// says is in the file `console`.
 pub(super) fn boot(
+    kernel: &Kernel,
     image: &Path,
     initramfs: &Path,
     console: &Path,
     time_limit: Duration,
 ) -> Result<Session> {
     let start = Instant::now();
-    // QEMU 7.2 of Debian 12 emulates two things not well enough for newer kernels, which crash in
-    // one boot of three. An interrupt after `cmpxchg16b` finds wrong flags: without `cx16` the
-    // kernel does without. A processor may see an instruction half patched by another: with one
-    // thread they take turns.
+    // In turns: where they run side by side, QEMU 7.2 of Debian 12 may let a processor see an
+    // instruction that another has patched by half.
     let mut machine = Command::new("qemu-system-x86_64")
         .args([
             "-accel",
             "tcg,thread=single",
             "-cpu",
-            "max,-cx16",
+            kernel.processor,
             "-smp",
             "2",
             "-m",
