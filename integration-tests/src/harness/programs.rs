@@ -5,7 +5,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The program `nettally`, built from the sources as they are. An object that the environment
-/// variable `NETTALLY_EBPF_OBJECT` names is embedded in place of the committed one.
+/// variable `NETTALLY_EBPF_OBJECT` names is embedded in place of the committed one. Where nothing
+/// can be built, as in a virtual machine, `NETTALLY_PROGRAM` names one that is built already.
 ///
 /// # Panics
 /// It does not build.
@@ -13,6 +14,9 @@ pub fn nettally() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
         .get_or_init(|| {
+            if let Some(built) = std::env::var_os("NETTALLY_PROGRAM") {
+                return built.into();
+            }
             let mut build = Command::new(env!("CARGO"));
             build.args(["build", "--quiet", "--package", "nettally"]);
             if !cfg!(debug_assertions) {

@@ -13,6 +13,7 @@ mod long;
 mod setup;
 mod shell;
 mod test;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ enum Chore {
     Setup(setup::Arguments),
     /// Install what the tests need, and run them all.
     Test(test::Arguments),
+    /// Test on other kernels, in a virtual machine.
+    Vm(vm::Arguments),
     /// Measure what counting costs; options go to the benchmark (`-- --help`).
     Bench {
         #[arg(last = true)]
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Chore::Ebpf(arguments) => ebpf::run(&arguments),
         Chore::Setup(arguments) => setup::setup(&arguments),
         Chore::Test(arguments) => test::test(&arguments),
+        Chore::Vm(arguments) => vm::vm(&arguments),
         Chore::Bench { options } => long::bench(&options),
         Chore::Soak { seconds } => long::soak(seconds),
     };

@@ -33,6 +33,15 @@ const TESTS: &[&str] = &[
     "util-linux",
 ];
 
+/// To boot other kernels, and to get them.
+const VM: &[&str] = &[
+    "qemu-system-x86",
+    "busybox-static",
+    "binutils",
+    "xz-utils",
+    "debian-archive-keyring",
+];
+
 const LINKER: &str = "bpf-linker";
 const LINKER_VERSION: &str = "0.13.0";
 
@@ -67,6 +76,7 @@ pub(crate) fn setup(arguments: &Arguments) -> Result<()> {
     }
     if tests {
         wanted.extend_from_slice(TESTS);
+        wanted.extend_from_slice(VM);
     }
     install_packages(&wanted)?;
     if ebpf {

@@ -1,0 +1,186 @@
+//! `cargo xtask vm`: other kernels than the one we run on.
+//!
+//! Read in this order: [`kernels`] (which), [`checks`] (what must hold on each), [`apt`] (where they
+//! come from), [`image`] and [`archive`] (what is in the machine), `init.sh` (its first process),
+//! [`machine`] (one boot).
+
+mod apt;
+mod archive;
+mod build;
+mod checks;
+mod image;
+mod kernels;
+mod machine;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::shell::workspace;
+use build::Program;
+use checks::Check;
+use image::Image;
+use kernels::{KERNELS, Kernel};
+use machine::{Outcome, Session};
+
+/// The test program that runs in the machine.
+const TESTS: &str = "real_kernel";
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Kernels to boot, such as `6.1`.
+    #[arg(
+        long,
+        value_name = "VERSION",
+        value_delimiter = ',',
+        default_value = "all"
+    )]
+    kernel: Vec<String>,
+    /// Run this in the machine's shell, in place of the checks.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "test_arguments")]
+    shell_command: Vec<String>,
+    /// Put this file or directory into the machine, in the directory where commands start.
+    #[arg(long, value_name = "PATH")]
+    file: Vec<PathBuf>,
+    /// Put programs into the machine that are optimised: they take long to build.
+    #[arg(long)]
+    release: bool,
+    /// Seconds after which a machine is switched off.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    time_limit: u64,
+    /// Arguments of the test program, such as the name of a test.
+    #[arg(last = true)]
+    test_arguments: Vec<String>,
+}
+
+/// How it went on one kernel.
+struct Booted {
+    release: String,
+    session: Session,
+    complaints: Vec<String>,
+}
+
+pub(crate) fn vm(arguments: &Arguments) -> Result<()> {
+    let wanted = wanted(&arguments.kernel)?;
+    let directory = workspace().join("target/vm");
+    let programs = build::programs(arguments.release)?;
+    let mut results = Vec::new();
+    for kernel in wanted {
+        let result = boot(kernel, &directory, &programs, arguments);
+        results.push((kernel.name, result));
+    }
+    summary(&results)
+}
+
+fn wanted(names: &[String]) -> Result<Vec<&'static Kernel>> {
+    if names.iter().any(|name| name == "all") {
+        return Ok(KERNELS.iter().collect());
+    }
+    let find = |name: &String| {
+        let known = || KERNELS.iter().map(|kernel| kernel.name).collect::<Vec<_>>();
+        KERNELS
+            .iter()
+            .find(|kernel| kernel.name == name)
+            .with_context(|| format!("no kernel `{name}`, only {} and all", known().join(", ")))
+    };
+    names.iter().map(find).collect()
+}
+
+fn boot(
+    kernel: &Kernel,
+    directory: &Path,
+    programs: &[Program],
+    arguments: &Arguments,
+) -> Result<Booted> {
+    let Arguments {
+        kernel: _,
+        release: _,
+        shell_command,
+        file,
+        time_limit,
+        test_arguments,
+    } = arguments;
+    println!("\n=== kernel {}", kernel.name);
+    let unpacked = apt::kernel(directory, kernel)?;
+    let mut image = Image::system(&unpacked)?;
+    for Program { name, file } in programs {
+        image.program(file, &format!("nettally/{name}"))?;
+    }
+    for path in file {
+        image.copy(path, "root")?;
+    }
+    let checks = if shell_command.is_empty() {
+        checks::of(kernel, test_arguments)
+    } else {
+        shell_command
+            .iter()
+            .map(|line| checks::shell(line))
+            .collect()
+    };
+    for (number, Check { name, script, .. }) in checks.iter().enumerate() {
+        image.command(&format!("{number:02}-{name}"), script);
+    }
+    let initramfs = directory.join(format!("{}.cpio", kernel.name));
+    std::fs::write(&initramfs, image.bytes())
+        .with_context(|| format!("cannot write {}", initramfs.display()))?;
+    let session = machine::boot(
+        kernel,
+        &unpacked.image,
+        &initramfs,
+        &directory.join(format!("{}.console", kernel.name)),
+        Duration::from_secs(*time_limit),
+    )?;
+    if session.commands.len() != checks.len() {
+        bail!(
+            "only {} of {} commands ran",
+            session.commands.len(),
+            checks.len()
+        );
+    }
+    let complain = |(check, outcome): (&Check, &Outcome)| {
+        let complaint = (check.complaint)(outcome)?;
+        Some(format!("{}: {complaint}", check.name))
+    };
+    let complaints = checks.iter().zip(&session.commands).filter_map(complain);
+    Ok(Booted {
+        complaints: complaints.collect(),
+        release: unpacked.release,
+        session,
+    })
+}
+
+/// The table of kernels.
+fn summary(results: &[(&str, Result<Booted>)]) -> Result<()> {
+    println!(
+        "\n{:8} {:28} {:>7} {:>9}  ",
+        "kernel", "release", "boot s", "commands"
+    );
+    let mut failed = false;
+    for (name, result) in results {
+        match result {
+            Err(error) => {
+                failed = true;
+                println!("{name:8} {error:#}");
+            }
+            Ok(Booted {
+                release,
+                session: Session { boot, commands },
+                complaints,
+            }) => {
+                failed |= !complaints.is_empty();
+                let verdict = if complaints.is_empty() {
+                    "ok".to_owned()
+                } else {
+                    complaints.join("; ")
+                };
+                let (boot, commands) = (boot.as_secs_f64(), commands.len());
+                println!("{name:8} {release:28} {boot:>7.1} {commands:>9}  {verdict}");
+            }
+        }
+    }
+    if failed {
+        bail!("not everything holds on every kernel");
+    }
+    Ok(())
+}
