@@ -1,10 +1,11 @@
 //! The only code that talks to `bpf(2)`.
 //!
-//! [`probe`] asks (facts), [`plan`] decides (pure), [`load`] obeys; [`hooks`] is the one table of what
+//! [`probe`] asks (facts), [`plan`] decides (pure), [`load`] and [`attach`] obey; [`hooks`] is the one table of what
 //! needs which kernel. [`btf`] and [`offsets`] read the running kernel's type information, [`drain`]
 //! empties the maps without losing a byte, [`syscall`] wraps what aya does not offer. The rest of the
 //! crate sees [`Kernel`], behind the trait [`Counters`].
 
+mod attach;
 mod btf;
 mod cgroup;
 mod counters;
@@ -12,6 +13,7 @@ mod drain;
 mod error;
 mod hooks;
 mod load;
+mod networks;
 mod offsets;
 mod plan;
 mod probe;
