@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use nettally_integration_tests::traffic::place::Place;
-use nettally_integration_tests::traffic::{cases, churn, drip, storm};
+use nettally_integration_tests::traffic::{cases, churn, drip, held, program, storm};
 
 /// Moves bytes of known number.
 #[derive(Parser)]
@@ -39,6 +39,10 @@ enum Kind {
         interval_ms: u64,
         progress: PathBuf,
     },
+    /// One case whose connections stay open until standard input ends.
+    Held { name: String },
+    /// Sends, and at each line of standard input becomes the next of these programs and sends.
+    Exec { programs: Vec<PathBuf> },
     /// All kinds at once.
     Churn { seconds: f64 },
 }
@@ -76,6 +80,8 @@ fn main() -> io::Result<()> {
             &progress,
             &place,
         ),
+        Kind::Held { name } => held::run(&name, &place),
+        Kind::Exec { programs } => program::run(&programs, &place),
         Kind::Churn { seconds } => churn::run(Duration::from_secs_f64(seconds), &place),
     }
 }

@@ -43,18 +43,15 @@ impl Face {
     }
 }
 
-/// All pages of an answer. A cursor counts rows, so the pages fit together only if no rows are
-/// added meanwhile: the range ends with what is stored now.
+/// All pages of an answer.
 fn paged(daemon: &Daemon, query: &str) -> Result<Vec<Moved>, String> {
-    let now = daemon.get("/api/v1/usage?limit=1")?;
-    let until = now["flushed_until"].as_str().ok_or("nothing is stored")?;
     let mut all = Vec::new();
     let mut cursor = None;
     loop {
         let page = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
-        let answer = daemon.get(&format!("/api/v1/usage?{query}&until={until}{page}"))?;
+        let answer = daemon.get(&format!("/api/v1/usage?{query}{page}"))?;
         all.extend(rows(&answer)?);
-        cursor = answer["next_cursor"].as_u64();
+        cursor = answer["next_cursor"].as_str().map(str::to_owned);
         if cursor.is_none() {
             return Ok(all);
         }

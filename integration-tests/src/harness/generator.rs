@@ -1,7 +1,9 @@
 //! Running the traffic generator.
 
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -88,6 +90,90 @@ impl Drop for Drip {
     fn drop(&mut self) {
         // Both fail if it has ended already, which is as well.
         drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A generator that has moved its bytes and is still there. Dropping it lets it end.
+#[derive(Debug)]
+pub struct Held {
+    child: Child,
+    /// Open for what it prints later, which nobody reads.
+    _printed: BufReader<ChildStdout>,
+    truth: Vec<Moved>,
+}
+
+impl Held {
+    /// Starts a case whose connections stay open, and waits until it has printed `rows` lines.
+    ///
+    /// # Panics
+    /// It ends before.
+    #[must_use]
+    #[track_caller]
+    pub fn start(case: &str, rows: usize) -> Self {
+        let arguments: [&OsStr; 2] = ["held".as_ref(), case.as_ref()];
+        Self::start_program(&programs::traffic(), &arguments, rows)
+    }
+
+    /// As [`Held::start`], of a copy of the generator.
+    ///
+    /// # Panics
+    /// It ends before.
+    #[must_use]
+    #[track_caller]
+    pub fn start_program(program: &Path, arguments: &[&OsStr], rows: usize) -> Self {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut printed = BufReader::new(child.stdout.take().expect("piped"));
+        let truth: Vec<Moved> = printed
+            .by_ref()
+            .lines()
+            .take(rows)
+            .flat_map(|line| parse(line.expect("JSON is text").as_bytes()))
+            .collect();
+        assert_eq!(truth.len(), rows, "{arguments:?} has ended: {truth:?}");
+        Self {
+            child,
+            _printed: printed,
+            truth,
+        }
+    }
+
+    /// What it has printed.
+    #[must_use]
+    pub fn truth(&self) -> &[Moved] {
+        &self.truth
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Panics
+    /// It has ended.
+    pub fn write_line(&mut self) {
+        let input = self.child.stdin.as_mut().expect("piped");
+        input.write_all(b"\n").expect("it waits for the line");
+    }
+
+    /// Lets it end.
+    ///
+    /// # Panics
+    /// It fails.
+    #[track_caller]
+    pub fn finish(mut self) {
+        drop(self.child.stdin.take());
+        let status = self.child.wait().expect("our own child");
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // All its processes wait for the end of their input, if they have not ended already.
+        drop(self.child.stdin.take());
         drop(self.child.wait());
     }
 }

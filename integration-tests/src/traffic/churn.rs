@@ -188,10 +188,9 @@ fn shared(until: Instant, place: &Place) -> io::Result<Vec<Child>> {
             };
             while Instant::now() < until {
                 match stream.send(1000, 1000, 0) {
-                    Ok(_) => {}
-                    // The other sender has ended the connection, which is this one's too.
+                    // The other sender saw first that it is time.
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-                    Err(error) => return Err(error),
+                    result => result?,
                 }
             }
             stream.stream.shutdown(Shutdown::Write)

@@ -6,9 +6,14 @@
 
 pub mod churn;
 pub mod drip;
+pub mod endings;
+pub mod held;
 mod ledger;
+pub mod mapped;
 pub mod place;
 pub mod process;
+pub mod program;
+pub mod raw;
 pub mod storm;
 pub mod sys;
 pub mod tcp;
@@ -30,5 +35,6 @@ pub struct Case {
 
 /// All cases, TCP first.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    tcp::CASES.iter().chain(udp::CASES)
+    let groups = [tcp::CASES, endings::CASES, udp::CASES, raw::CASES];
+    groups.into_iter().flatten()
 }

@@ -1,9 +1,14 @@
 //! System calls that move bytes, each wrapped so that its result is what the kernel returned.
 
+mod address;
+
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
+
+pub(super) use address::socklen;
+use address::{from_raw, to_raw};
 
 /// A result of a system call, or the error it stands for.
 ///
@@ -218,6 +223,44 @@ pub fn set_linger_zero(fd: &impl AsRawFd) -> io::Result<()> {
     .map(drop)
 }
 
+/// `connect(2)` of a socket that exists already.
+///
+/// # Errors
+/// The kernel's.
+pub fn connect(fd: &impl AsRawFd, remote: SocketAddr) -> io::Result<()> {
+    let (address, length) = to_raw(remote);
+    // SAFETY: the kernel reads `length` bytes of `address`.
+    let result = unsafe { libc::connect(fd.as_raw_fd(), (&raw const address).cast(), length) };
+    check(result as isize).map(drop)
+}
+
+/// `connect(2)` to no address: ends the connection and leaves the socket.
+///
+/// # Errors
+/// The kernel's.
+pub fn disconnect(fd: &impl AsRawFd) -> io::Result<()> {
+    let nowhere = libc::sockaddr {
+        sa_family: libc::AF_UNSPEC as libc::sa_family_t,
+        sa_data: [0; 14],
+    };
+    let length = socklen(size_of::<libc::sockaddr>());
+    // SAFETY: the kernel reads the structure, whose size is given.
+    let result = unsafe { libc::connect(fd.as_raw_fd(), &raw const nowhere, length) };
+    check(result as isize).map(drop)
+}
+
+/// A raw IPv4 socket that gets a copy of every packet of a protocol.
+///
+/// # Errors
+/// The kernel's; it asks for root.
+pub fn raw_socket(protocol: i32) -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    // SAFETY: no memory is involved.
+    let fd = check(unsafe { libc::socket(libc::AF_INET, kind, protocol) } as isize)?;
+    // SAFETY: it is new and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd.try_into().expect("a descriptor fits")) })
+}
+
 /// Pins the calling thread to one processor.
 ///
 /// # Errors
@@ -239,63 +282,4 @@ pub fn pin_to_processor(processor: usize) -> io::Result<()> {
 pub fn enter_network_namespace(namespace: &impl AsRawFd) -> io::Result<()> {
     // SAFETY: no memory is involved.
     check(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } as isize).map(drop)
-}
-
-fn socklen(length: usize) -> libc::socklen_t {
-    length.try_into().expect("a socket address is short")
-}
-
-fn to_raw(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
-    // SAFETY: zero is a valid value of every field.
-    let mut storage: libc::sockaddr_storage = unsafe { zeroed() };
-    let length = match address {
-        SocketAddr::V4(address) => {
-            let raw = libc::sockaddr_in {
-                sin_family: libc::AF_INET as libc::sa_family_t,
-                sin_port: address.port().to_be(),
-                sin_addr: libc::in_addr {
-                    s_addr: u32::from_ne_bytes(address.ip().octets()),
-                },
-                sin_zero: [0; 8],
-            };
-            // SAFETY: the storage is larger, and aligned for every kind of address.
-            unsafe { (&raw mut storage).cast::<libc::sockaddr_in>().write(raw) };
-            size_of::<libc::sockaddr_in>()
-        }
-        SocketAddr::V6(address) => {
-            let raw = libc::sockaddr_in6 {
-                sin6_family: libc::AF_INET6 as libc::sa_family_t,
-                sin6_port: address.port().to_be(),
-                sin6_flowinfo: address.flowinfo(),
-                sin6_addr: libc::in6_addr {
-                    s6_addr: address.ip().octets(),
-                },
-                sin6_scope_id: address.scope_id(),
-            };
-            // SAFETY: as above.
-            unsafe { (&raw mut storage).cast::<libc::sockaddr_in6>().write(raw) };
-            size_of::<libc::sockaddr_in6>()
-        }
-    };
-    (storage, socklen(length))
-}
-
-fn from_raw(storage: &libc::sockaddr_storage) -> io::Result<SocketAddr> {
-    match i32::from(storage.ss_family) {
-        libc::AF_INET => {
-            // SAFETY: the family says which kind of address it is; storage is aligned for all.
-            let raw = unsafe { *(&raw const *storage).cast::<libc::sockaddr_in>() };
-            let ip = Ipv4Addr::from(raw.sin_addr.s_addr.to_ne_bytes());
-            Ok(SocketAddrV4::new(ip, u16::from_be(raw.sin_port)).into())
-        }
-        libc::AF_INET6 => {
-            // SAFETY: as above.
-            let raw = unsafe { *(&raw const *storage).cast::<libc::sockaddr_in6>() };
-            let ip = Ipv6Addr::from(raw.sin6_addr.s6_addr);
-            Ok(SocketAddrV6::new(ip, u16::from_be(raw.sin6_port), 0, 0).into())
-        }
-        family => Err(io::Error::other(format!(
-            "no internet address: family {family}"
-        ))),
-    }
 }

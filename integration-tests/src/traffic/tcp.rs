@@ -88,11 +88,13 @@ impl<'a> Stream<'a> {
         })
     }
 
-    fn sent(&mut self, bytes: usize) {
+    /// Adds what a sending call returned.
+    pub fn sent(&mut self, bytes: usize) {
         self.ledger.sent(Protocol::Tcp, Some(self.remote), bytes);
     }
 
-    fn received(&mut self, bytes: usize) {
+    /// Adds what a receiving call returned.
+    pub fn received(&mut self, bytes: usize) {
         self.ledger
             .received(Protocol::Tcp, Some(self.remote), bytes);
     }

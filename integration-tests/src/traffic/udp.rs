@@ -1,7 +1,7 @@
 //! Ways of moving bytes over UDP. An empty datagram says that no more will come.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use super::ledger::{Ledger, Protocol};
@@ -45,6 +45,7 @@ pub const CASES: &[Case] = &[
             receive_all(socket, ledger, 65_536)
         })
     }),
+    case("udp-any", send_to_any_address),
     case("udp-errqueue", read_error_queue),
     case("udp-shared", shared_by_two_processes),
 ];
@@ -181,6 +182,24 @@ fn peek(socket: &UdpSocket, _sender: SocketAddr, ledger: &mut Ledger) -> io::Res
         }
         ledger.received(Protocol::Udp, Some(remote), received);
     }
+}
+
+/// To `0.0.0.0` means to this machine, by its loopback address.
+fn send_to_any_address(name: &str, _elsewhere: &Place) -> io::Result<()> {
+    let (receiver, address) = Place::default().bind(Family::V4)?;
+    let sender = client_socket(Family::V4)?;
+    let any = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+    process::pair(
+        name,
+        |ledger| receive_all(&receiver, ledger, 2000),
+        |ledger| {
+            for length in lengths() {
+                let sent = sys::send_to(&sender, &vec![b'x'; length], 0, any)?;
+                ledger.sent(Protocol::Udp, Some(address), sent);
+            }
+            Ok(())
+        },
+    )
 }
 
 /// Payload that an ICMP error quotes as a whole.

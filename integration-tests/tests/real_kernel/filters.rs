@@ -155,6 +155,23 @@ fn remotes_excluded_from_those_included() {
     });
 }
 
+/// IPv4 addresses are stored in their form mapped into IPv6, all of which `::/0` holds: nothing was
+/// counted at all.
+#[test]
+fn excluding_all_of_ipv6_leaves_ipv4() {
+    let peer = Peer::start();
+    let networks = "remotes: { exclude: [\"::/0\"] }".to_owned();
+    check(&peer, &[networks], |row| remote(row).is_ipv4());
+}
+
+/// As above: everything was counted.
+#[test]
+fn including_all_of_ipv6_is_not_including_ipv4() {
+    let peer = Peer::start();
+    let networks = "remotes: { include: [\"::/0\"] }".to_owned();
+    check(&peer, &[networks], |row| remote(row).is_ipv6());
+}
+
 #[test]
 fn processes_by_name() {
     let peer = Peer::start();

@@ -5,6 +5,7 @@ mod churn;
 mod exact;
 mod filters;
 mod hostile_names;
+mod regressions;
 mod shutdown;
 mod storm;
 mod tools;

@@ -9,6 +9,7 @@
 
 mod api;
 mod conditions;
+mod cursor;
 mod database;
 mod error;
 mod guard;

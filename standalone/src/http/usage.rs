@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use nettally_sqlite_sink::{Field, Order, OrderBy, UsageQuery};
+use nettally_sqlite_sink::{
+    ByteTotals, Field, Order, OrderBy, TimeRange, UsageAnswer, UsageQuery, UsageRow,
+};
+use serde::Serialize;
 use warp::filters::BoxedFilter;
 use warp::reply::Reply as _;
 use warp::{Filter as _, Rejection, reject, reply::Response};
 
 use super::api::Api;
+use super::cursor::Cursor;
 use super::error::ApiError;
 use super::params::{Params, query_string};
 use super::{conditions, now};
@@ -28,7 +32,45 @@ pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
 async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
     let query = parsed(&query, now()).map_err(reject::custom)?;
     let answer = api.database.ask(move |reader| reader.usage(&query)).await;
-    Ok(warp::reply::json(&answer.map_err(reject::custom)?).into_response())
+    let page = Page::from(answer.map_err(reject::custom)?);
+    Ok(warp::reply::json(&page).into_response())
+}
+
+/// An answer whose cursor can be given back.
+#[derive(Serialize)]
+struct Page {
+    #[serde(flatten)]
+    range: TimeRange,
+    group_by: Vec<Field>,
+    rows: Vec<UsageRow>,
+    total: ByteTotals,
+    other: ByteTotals,
+    flushed_until: Option<Timestamp>,
+    next_cursor: Option<Cursor>,
+}
+
+impl From<UsageAnswer> for Page {
+    fn from(answer: UsageAnswer) -> Self {
+        let cursor = Cursor::after(&answer);
+        let UsageAnswer {
+            range,
+            group_by,
+            rows,
+            total,
+            other,
+            flushed_until,
+            next_cursor: _,
+        } = answer;
+        Self {
+            range,
+            group_by,
+            rows,
+            total,
+            other,
+            flushed_until,
+            next_cursor: cursor,
+        }
+    }
 }
 
 fn parsed(query: &str, now: Timestamp) -> Result<UsageQuery, ApiError> {
@@ -44,12 +86,18 @@ fn parsed(query: &str, now: Timestamp) -> Result<UsageQuery, ApiError> {
         let message = format!("`{twice}` is given more than once");
         return Err(ApiError::parameter("group_by", message));
     }
+    let asked = conditions::range(&params, now)?;
+    let (range, offset) = match params.parsed("cursor")? {
+        // `since` and `until` are the first page's.
+        Some(Cursor { offset, range }) => (range, offset),
+        None => (asked, 0),
+    };
     Ok(UsageQuery {
-        range: conditions::range(&params, now)?,
+        range,
         filter: conditions::filter(&params)?,
         order: order(params.text("order_by"), &group_by)?,
         limit: Some(params.limit(DEFAULT_ROWS, MAX_ROWS)?),
-        offset: params.number("cursor")?.unwrap_or(0),
+        offset,
         group_by,
     })
 }
@@ -96,7 +144,7 @@ mod tests {
 
     #[test]
     fn every_parameter_reaches_the_question() {
-        let text = "group_by=process,remote_ip&order_by=process:desc&limit=5&cursor=10&pid=7";
+        let text = "group_by=process,remote_ip&order_by=process:desc&limit=5&pid=7";
         let query = parsed(text, instant(0)).unwrap();
         assert_eq!(query.group_by, [Field::Process, Field::RemoteIp]);
         let order = Order {
@@ -105,9 +153,21 @@ mod tests {
         };
         assert_eq!(
             (query.order, query.limit, query.offset),
-            (order, Some(5), 10)
+            (order, Some(5), 0)
         );
         assert!(query.filter.is_some());
+    }
+
+    #[test]
+    fn a_cursor_brings_its_range() {
+        let range = TimeRange {
+            since: instant(1),
+            until: instant(2),
+        };
+        let cursor = Cursor { offset: 10, range };
+        let text = format!("since=-1h&cursor={cursor}");
+        let query = parsed(&text, instant(9)).unwrap();
+        assert_eq!((query.range, query.offset), (range, 10));
     }
 
     #[test]
@@ -119,7 +179,7 @@ mod tests {
             ("order_by=sent_bytes:up", "order_by"),
             ("limit=0", "limit"),
             ("limit=10001", "limit"),
-            ("cursor=-1", "cursor"),
+            ("cursor=10", "cursor"),
             ("pid=me", "pid"),
             ("protocol=icmp", "protocol"),
             ("sinse=1h", "sinse"),

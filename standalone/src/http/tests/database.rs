@@ -74,7 +74,7 @@ async fn rows_come_in_order_and_in_parts() {
     let api = api_over_history(directory.path()).await;
     let query = format!("/api/v1/usage?{SPAN}&group_by=process&order_by=sent_bytes:asc&limit=2");
     let (_, first) = get(&api, &query).await;
-    let cursor = first["next_cursor"].as_u64().unwrap();
+    let cursor = first["next_cursor"].as_str().unwrap();
     let (_, last) = get(&api, &format!("{query}&cursor={cursor}")).await;
     let names: Vec<_> = [&first, &last]
         .into_iter()
@@ -83,6 +83,32 @@ async fn rows_come_in_order_and_in_parts() {
         .collect();
     assert_eq!(names, ["a\"'b", "dns", "curl"]);
     assert_eq!(last["next_cursor"], Value::Null);
+}
+
+#[tokio::test]
+async fn the_next_page_goes_on_where_the_last_ended_while_usage_arrives() {
+    let directory = tempfile::tempdir().unwrap();
+    let api = api_over_history(directory.path()).await;
+    // Until now: what arrives between two pages is within the range that was asked for.
+    let query = "/api/v1/usage?since=1700000000&group_by=process&limit=2";
+    let (_, first) = get(&api, query).await;
+    let late = flow("late", 10, "10.0.0.3", 9_999, 9_999);
+    store(
+        &directory.path().join("test.db"),
+        vec![batch(2, vec![late])],
+    )
+    .await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let (_, last) = get(&api, &format!("{query}&cursor={cursor}")).await;
+    let names: Vec<_> = [&first, &last]
+        .into_iter()
+        .flat_map(|page| page["rows"].as_array().unwrap())
+        .map(|row| row["process"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["curl", "dns", "a\"'b"]);
+    assert_eq!(first["total"], last["total"]);
+    let (_, anew) = get(&api, query).await;
+    assert_eq!(anew["rows"][0]["process"], "late");
 }
 
 #[tokio::test]

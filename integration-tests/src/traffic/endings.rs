@@ -1,0 +1,76 @@
+//! TCP connections that end in other ways than by an orderly close.
+
+use std::io;
+use std::net::TcpListener;
+
+use super::place::{Family, Place};
+use super::tcp::{PAYLOAD, Stream};
+use super::{Case, process, sys};
+
+/// One row for each way.
+pub const CASES: &[Case] = &[
+    Case {
+        name: "tcp-reset",
+        run: reset,
+    },
+    Case {
+        name: "tcp-discon",
+        run: disconnect,
+    },
+];
+
+/// The reader has taken everything, and closes with a reset.
+fn reset(name: &'static str, place: &Place) -> io::Result<()> {
+    let (listener, address) = place.listen(Family::V4)?;
+    process::pair(
+        name,
+        |ledger| {
+            let mut stream = Stream::accept(&listener, ledger)?;
+            stream.read(PAYLOAD, 4096, 0)?;
+            sys::set_linger_zero(&stream.stream)
+        },
+        |ledger| {
+            let mut stream = Stream::connect(address, ledger)?;
+            stream.send(PAYLOAD, 1448, 0)?;
+            wait_for_reset(&mut stream)
+        },
+    )
+}
+
+/// The reader has taken everything, disconnects, and uses the socket for another connection, which
+/// it disconnects as well.
+fn disconnect(name: &'static str, place: &Place) -> io::Result<()> {
+    let (listener, address) = place.listen(Family::V4)?;
+    process::pair(
+        name,
+        |ledger| {
+            for _ in 0..2 {
+                send_until_reset(&listener, ledger)?;
+            }
+            Ok(())
+        },
+        |ledger| {
+            let mut stream = Stream::connect(address, ledger)?;
+            stream.read(PAYLOAD, 4096, 0)?;
+            sys::disconnect(&stream.stream)?;
+            sys::connect(&stream.stream, address)?;
+            stream.read(PAYLOAD, 4096, 0)?;
+            sys::disconnect(&stream.stream)
+        },
+    )
+}
+
+fn send_until_reset(listener: &TcpListener, ledger: &mut super::Ledger) -> io::Result<()> {
+    let mut stream = Stream::accept(listener, ledger)?;
+    stream.send(PAYLOAD, 1448, 0)?;
+    wait_for_reset(&mut stream)
+}
+
+/// Keeps the connection open until the other end is done with it.
+fn wait_for_reset(stream: &mut Stream<'_>) -> io::Result<()> {
+    match stream.read(1, 1, 0) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => Err(io::Error::other("the connection ended without a reset")),
+    }
+}

@@ -1,0 +1,93 @@
+//! Where one page of rows ends and the next begins.
+
+use std::fmt;
+use std::str::FromStr;
+
+use nettally_sqlite_sink::{TimeRange, UsageAnswer};
+use serde::{Serialize, Serializer};
+
+/// How many rows to skip, and of which range. The range stays that of the first page: if it moved
+/// as usage arrives, rows would change their places, and come twice or never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cursor {
+    pub(super) offset: u32,
+    pub(super) range: TimeRange,
+}
+
+/// A text that no answer gave as a cursor.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a cursor; give `next_cursor` of the page before as it is")]
+pub(super) struct NoCursor(String);
+
+impl Cursor {
+    /// What follows `answer`; `None` at its end.
+    pub(super) fn after(answer: &UsageAnswer) -> Option<Self> {
+        let TimeRange { since, until } = answer.range;
+        let offset = answer.next_cursor?;
+        // What is not stored yet was not in the answer.
+        let until = until.min(answer.flushed_until?);
+        Some(Self {
+            offset,
+            range: TimeRange { since, until },
+        })
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            offset,
+            range: TimeRange { since, until },
+        } = self;
+        write!(f, "{offset}@{since}/{until}")
+    }
+}
+
+impl Serialize for Cursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = NoCursor;
+
+    fn from_str(text: &str) -> Result<Self, NoCursor> {
+        let parsed = || {
+            let (offset, range) = text.split_once('@')?;
+            let (since, until) = range.split_once('/')?;
+            let range = TimeRange {
+                since: since.parse().ok()?,
+                until: until.parse().ok()?,
+            };
+            let offset = offset.parse().ok()?;
+            (range.since < range.until).then_some(Self { offset, range })
+        };
+        parsed().ok_or_else(|| NoCursor(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_read_as_it_is_written() {
+        let text = "20@2026-11-23T14:00:00Z/2026-11-23T14:00:00.5Z";
+        assert_eq!(text.parse::<Cursor>().unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "20",
+            "-1@2026-11-23T14:00:00Z/2026-11-23T15:00:00Z",
+            "20@2026-11-23T14:00:00Z",
+            "20@2026-11-23T14:00:00Z/2026-11-23T14:00:00Z",
+            "20@yesterday/today",
+        ] {
+            let error = text.parse::<Cursor>().unwrap_err();
+            assert!(error.to_string().contains(text), "{error}");
+        }
+    }
+}
