@@ -37,7 +37,7 @@ pub fn expect_only(daemon: &mut Daemon, truth: &[Moved], is_counted: impl Fn(&Mo
     for face in Face::ALL {
         wait::until(Duration::from_secs(20), || {
             let differences = differences(&pids, &counted, &face.read(daemon)?);
-            differences.map_err(|text| format!("{face:?}:\n{text}"))
+            differences.map_err(|text| format!("{face:?}; {}:\n{text}", losses(daemon)))
         });
     }
     daemon.stop();
@@ -45,6 +45,14 @@ pub fn expect_only(daemon: &mut Daemon, truth: &[Moved], is_counted: impl Fn(&Mo
     if let Err(text) = differences(&pids, &counted, &stored) {
         panic!("after the end:\n{text}");
     }
+}
+
+/// What the daemon says that it has lost: to explain a difference, never to excuse it.
+fn losses(daemon: &Daemon) -> String {
+    daemon.get("/api/v1/health").map_or_else(
+        |error| error,
+        |health| format!("lost {}, sinks {}", health["losses"], health["sinks"]),
+    )
 }
 
 /// What is different for the processes `pids`.

@@ -1,9 +1,10 @@
 //! Running the traffic generator.
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -98,8 +99,6 @@ impl Drop for Drip {
 #[derive(Debug)]
 pub struct Held {
     child: Child,
-    /// Open for what it prints later, which nobody reads.
-    _printed: BufReader<ChildStdout>,
     truth: Vec<Moved>,
 }
 
@@ -128,19 +127,25 @@ impl Held {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let mut printed = BufReader::new(child.stdout.take().expect("piped"));
-        let truth: Vec<Moved> = printed
-            .by_ref()
-            .lines()
-            .take(rows)
-            .flat_map(|line| parse(line.expect("JSON is text").as_bytes()))
+        let printed = BufReader::new(child.stdout.take().expect("piped"));
+        let (lines, come) = channel();
+        std::thread::spawn(move || {
+            for line in printed.lines().map_while(Result::ok) {
+                // Later lines are read too, so that printing them succeeds.
+                drop(lines.send(line));
+            }
+        });
+        // A process that has failed prints nothing, while the others wait.
+        let truth: Vec<Moved> = (0..rows)
+            .map_while(|_row| come.recv_timeout(Duration::from_secs(20)).ok())
+            .flat_map(|line| parse(line.as_bytes()))
             .collect();
-        assert_eq!(truth.len(), rows, "{arguments:?} has ended: {truth:?}");
-        Self {
-            child,
-            _printed: printed,
-            truth,
-        }
+        assert_eq!(
+            truth.len(),
+            rows,
+            "{arguments:?} printed no more than {truth:?}"
+        );
+        Self { child, truth }
     }
 
     /// What it has printed.

@@ -30,7 +30,7 @@ pub fn send(stream: &mut Stream<'_>, total: usize) -> io::Result<()> {
 /// Maps what can be mapped, and copies the rest as the kernel asks for.
 ///
 /// # Errors
-/// The kernel's, or less than half could be mapped.
+/// The kernel's, or nothing could be mapped.
 pub fn receive(stream: &mut Stream<'_>, total: usize) -> io::Result<()> {
     let mapping = SocketMapping::new(&stream.stream, PAGES * PAGE)?;
     let (mut mapped, mut copied) = (0, 0);
@@ -46,8 +46,8 @@ pub fn receive(stream: &mut Stream<'_>, total: usize) -> io::Result<()> {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
-    if mapped < total / 2 {
-        let message = format!("{mapped} bytes mapped and {copied} copied");
+    if mapped == 0 {
+        let message = format!("all {copied} bytes were copied");
         return Err(io::Error::other(message));
     }
     Ok(())
