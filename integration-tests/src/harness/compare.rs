@@ -35,7 +35,7 @@ pub fn expect_only(daemon: &mut Daemon, truth: &[Moved], is_counted: impl Fn(&Mo
         .collect();
     assert!(!counted.is_empty(), "there was no traffic");
     for face in Face::ALL {
-        wait::until(Duration::from_secs(20), || {
+        wait::until(Duration::from_secs(90), || {
             let differences = differences(&pids, &counted, &face.read(daemon)?);
             differences.map_err(|text| format!("{face:?}; {}:\n{text}", losses(daemon)))
         });
@@ -111,7 +111,7 @@ pub fn expect_in_statsd(statsd: &Statsd, truth: &[Moved]) {
             .entry(format!("{start}.received_bytes"))
             .or_default() += row.received_bytes;
     }
-    wait::until(Duration::from_secs(20), || {
+    wait::until(Duration::from_secs(90), || {
         let counters = statsd.counters();
         let mut text = String::new();
         for (name, &bytes) in &expected {
