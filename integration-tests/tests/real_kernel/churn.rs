@@ -6,9 +6,8 @@ use nettally_integration_tests::harness::faces::Face;
 use nettally_integration_tests::harness::generator;
 use nettally_integration_tests::traffic::Moved;
 
-/// They read from one TCP connection at the same time. What it received is charged by how far its
-/// sequence has advanced: when both have copied before either is counted, the first to be counted
-/// is charged for both. Their sum is exact, its split is not.
+/// They read from one TCP connection at the same time, and are compared by their sum here: this test
+/// is about bytes. Whose they are is tested by `regressions`, with readers that take turns.
 const SHARING_READERS: [&str; 2] = ["churn-shared-s", "churn-shared-s2"];
 
 #[test]
