@@ -3,6 +3,13 @@
 /// Flag of [`FlowKey::flags`]: the remote address could not be known, `remote_address` is zero.
 pub const FLAG_UNRESOLVED: u8 = 1;
 
+/// Flag of [`FlowKey::flags`]: the flow buffer was full, so the row holds what one process moved to
+/// and from any remote; remote address and ports are zero.
+pub const FLAG_FOLDED: u8 = 2;
+
+/// Flag of [`FlowKey::flags`]: there is no remote with an IP address.
+pub const FLAG_NO_REMOTE: u8 = 4;
+
 /// Length of a task's `comm`, with its terminating zero (`TASK_COMM_LEN` in `include/linux/sched.h`).
 pub const COMM_LENGTH: usize = 16;
 
@@ -29,7 +36,7 @@ pub struct FlowKey {
     pub local_port: u16,
     /// A [`protocol`] number.
     pub protocol: u8,
-    /// [`FLAG_UNRESOLVED`] or zero.
+    /// One of [`FLAG_UNRESOLVED`], [`FLAG_FOLDED`], [`FLAG_NO_REMOTE`], or zero.
     pub flags: u8,
     /// Always zero.
     pub padding: [u8; 2],
@@ -158,12 +165,22 @@ pub struct BufferTotals {
     pub received_bytes: i64,
 }
 
-/// Numbers of [`FlowKey::protocol`], as in the IP header.
+/// Numbers of [`FlowKey::protocol`]: as in the IP header, where it has one.
 pub mod protocol {
+    /// ICMP, and ICMPv6.
+    pub const ICMP: u8 = 1;
     /// TCP, and MPTCP, which is TCP to its user.
     pub const TCP: u8 = 6;
     /// UDP.
     pub const UDP: u8 = 17;
+    /// SCTP.
+    pub const SCTP: u8 = 132;
+    /// UDP-Lite.
+    pub const UDPLITE: u8 = 136;
+    /// Frames of the link layer: a number that is reserved for experiments (RFC 3692).
+    pub const PACKET: u8 = 253;
+    /// Raw IP, whatever number the application gave it (`IPPROTO_RAW`).
+    pub const RAW: u8 = 255;
 }
 
 const _: () = {

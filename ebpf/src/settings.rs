@@ -122,9 +122,15 @@ impl Settings {
 /// one that is not counted.
 #[must_use]
 pub const fn protocol_bit(protocol: u8) -> u32 {
+    use crate::flow::protocol;
     match protocol {
-        crate::flow::protocol::TCP => 1,
-        crate::flow::protocol::UDP => 2,
+        protocol::TCP => 1,
+        protocol::UDP => 1 << 1,
+        protocol::UDPLITE => 1 << 2,
+        protocol::ICMP => 1 << 3,
+        protocol::RAW => 1 << 4,
+        protocol::SCTP => 1 << 5,
+        protocol::PACKET => 1 << 6,
         _ => 0,
     }
 }

@@ -92,7 +92,7 @@ impl SourceConfig for ProcessNetworkConfig {
         if self.protocols.is_empty() {
             problems.push(Problem::new(
                 "protocols",
-                "empty, so nothing would be counted; allowed: tcp, udp",
+                "empty, so nothing would be counted; allowed: tcp, udp, udplite, icmp, raw, sctp, packet",
             ));
         }
         let RemoteSelection { include, exclude } = &self.remotes;

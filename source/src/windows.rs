@@ -1,7 +1,7 @@
 //! From kernel rows to usage: pure.
 
 use jiff::{SignedDuration, Timestamp};
-use nettally_ebpf::flow::{FLAG_UNRESOLVED, FlowCounters, FlowKey, protocol};
+use nettally_ebpf::flow::{FLAG_FOLDED, FLAG_NO_REMOTE, FlowCounters, FlowKey, protocol};
 
 use crate::pipeline::{LossCount, LossReason, Losses, Protocol, Remote, Window};
 
@@ -71,10 +71,11 @@ fn nanoseconds(nanoseconds: u64) -> SignedDuration {
 
 /// The far end of a row.
 pub(crate) fn remote(key: &FlowKey) -> Remote {
-    if key.flags & FLAG_UNRESOLVED != 0 {
-        Remote::Unresolved
-    } else {
-        Remote::folded(key.remote_address.octets(), key.remote_port)
+    match key.flags {
+        0 => Remote::folded(key.remote_address.octets(), key.remote_port),
+        FLAG_FOLDED => Remote::Other,
+        FLAG_NO_REMOTE => Remote::None,
+        _ => Remote::Unresolved,
     }
 }
 
@@ -83,6 +84,11 @@ pub(crate) fn protocol_of(key: &FlowKey) -> Option<Protocol> {
     match key.protocol {
         protocol::TCP => Some(Protocol::Tcp),
         protocol::UDP => Some(Protocol::Udp),
+        protocol::UDPLITE => Some(Protocol::UdpLite),
+        protocol::ICMP => Some(Protocol::Icmp),
+        protocol::RAW => Some(Protocol::Raw),
+        protocol::SCTP => Some(Protocol::Sctp),
+        protocol::PACKET => Some(Protocol::Packet),
         _ => None,
     }
 }

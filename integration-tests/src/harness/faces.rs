@@ -116,7 +116,7 @@ fn read_database(file: &Path) -> rusqlite::Result<Vec<Moved>> {
 }
 
 fn protocol(name: &str) -> Option<Protocol> {
-    [Protocol::Tcp, Protocol::Udp]
+    Protocol::ALL
         .into_iter()
         .find(|protocol| protocol.name() == name)
 }

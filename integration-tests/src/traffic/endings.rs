@@ -9,14 +9,8 @@ use super::{Case, process, sys};
 
 /// One row for each way.
 pub const CASES: &[Case] = &[
-    Case {
-        name: "tcp-reset",
-        run: reset,
-    },
-    Case {
-        name: "tcp-discon",
-        run: disconnect,
-    },
+    Case::new("tcp-reset", "close with a reset", reset),
+    Case::new("tcp-discon", "disconnect and connect again", disconnect),
 ];
 
 /// The reader has taken everything, and closes with a reset.

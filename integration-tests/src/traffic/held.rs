@@ -11,25 +11,18 @@ use super::{Case, mapped, process};
 
 /// One row for each way.
 const CASES: &[Case] = &[
-    Case {
-        name: "splice",
-        run: |name, place| one_way(name, place, send, splice),
-    },
-    Case {
-        name: "handed",
-        run: hand_over,
-    },
-    Case {
-        name: "mapped",
-        run: |name, place| {
-            one_way(
-                name,
-                place,
-                |stream| mapped::send(stream, MAPPED),
-                |stream| mapped::receive(stream, MAPPED),
-            )
-        },
-    },
+    Case::new("splice", "splice in", |name, place| {
+        one_way(name, place, send, splice)
+    }),
+    Case::new("handed", "socket handed over", hand_over),
+    Case::new("mapped", "zero-copy receive", |name, place| {
+        one_way(
+            name,
+            place,
+            |stream| mapped::send(stream, MAPPED),
+            |stream| mapped::receive(stream, MAPPED),
+        )
+    }),
 ];
 
 /// Runs the case of that name.

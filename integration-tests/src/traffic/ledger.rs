@@ -16,15 +16,41 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
+    /// UDP-Lite.
+    UdpLite,
+    /// ICMP and ICMPv6.
+    Icmp,
+    /// Raw IP.
+    Raw,
+    /// SCTP.
+    Sctp,
+    /// Frames of the link layer.
+    Packet,
 }
 
 impl Protocol {
-    /// `tcp`, `udp`.
+    /// All.
+    pub const ALL: [Self; 7] = [
+        Self::Tcp,
+        Self::Udp,
+        Self::UdpLite,
+        Self::Icmp,
+        Self::Raw,
+        Self::Sctp,
+        Self::Packet,
+    ];
+
+    /// `tcp`, `udp` and so on.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            Self::UdpLite => "udplite",
+            Self::Icmp => "icmp",
+            Self::Raw => "raw",
+            Self::Sctp => "sctp",
+            Self::Packet => "packet",
         }
     }
 }

@@ -25,12 +25,57 @@ use std::io;
 
 use place::Place;
 
-/// One way of moving bytes.
+/// One way of moving bytes: a row of the coverage matrix.
+#[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// Its processes are called `c-` and `s-` with this name.
+    /// Its processes are called `c-` and `s-` with this name, so it has 13 characters at most.
     pub name: &'static str,
+    /// What it is called in the table that users read.
+    pub title: &'static str,
+    /// Whether this kernel can do it at all.
+    pub needs: fn() -> Result<(), Lack>,
+    /// Whether the tracepoint backend may leave the remote unresolved; bytes are exact all the same.
+    pub remote_needs_trampolines: bool,
     /// Runs both sides and returns when both have ended.
     pub run: fn(&'static str, &Place) -> io::Result<()>,
+}
+
+/// What a kernel lacks for a case, and what shows that: `no MPTCP: CONFIG_MPTCP is not set`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack(pub String);
+
+impl Case {
+    /// One that every kernel can do.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        title: &'static str,
+        run: fn(&'static str, &Place) -> io::Result<()>,
+    ) -> Self {
+        assert!(name.len() <= 13, "the processes' names are cut off");
+        Self {
+            name,
+            title,
+            needs: || Ok(()),
+            remote_needs_trampolines: false,
+            run,
+        }
+    }
+
+    /// The same, for kernels that can do it.
+    #[must_use]
+    pub const fn needing(self, needs: fn() -> Result<(), Lack>) -> Self {
+        Self { needs, ..self }
+    }
+
+    /// The same, with a remote that no tracepoint shows.
+    #[must_use]
+    pub const fn without_remote_on_tracepoint(self) -> Self {
+        Self {
+            remote_needs_trampolines: true,
+            ..self
+        }
+    }
 }
 
 /// All cases, TCP first.

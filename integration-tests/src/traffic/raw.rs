@@ -10,10 +10,11 @@ use super::tcp::{PAYLOAD, Stream};
 use super::{Case, process, sys};
 
 /// The one way.
-pub const CASES: &[Case] = &[Case {
-    name: "raw",
-    run: beside_traffic,
-}];
+pub const CASES: &[Case] = &[Case::new(
+    "raw",
+    "raw sockets beside TCP and UDP",
+    beside_traffic,
+)];
 
 /// Payload of the datagrams.
 const DATAGRAM: usize = 1000;

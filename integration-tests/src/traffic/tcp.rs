@@ -14,43 +14,45 @@ pub const PAYLOAD: usize = 50_000;
 
 /// One row for each way.
 pub const CASES: &[Case] = &[
-    case("tcp-v4", |name, place| echo(name, place, Family::V4)),
-    case("tcp-v6", |name, place| echo(name, place, Family::V6)),
-    case("tcp-mapped", |name, place| {
+    Case::new("tcp-v4", "tcp v4", |name, place| {
+        echo(name, place, Family::V4)
+    }),
+    Case::new("tcp-v6", "tcp v6", |name, place| {
+        echo(name, place, Family::V6)
+    }),
+    Case::new("tcp-mapped", "tcp mapped", |name, place| {
         echo(name, place, Family::Mapped)
     }),
-    case("tcp-peek", |name, place| one_way(name, place, send, peek)),
-    case("tcp-part", |name, place| {
+    Case::new("tcp-peek", "tcp peek", |name, place| {
+        one_way(name, place, send, peek)
+    }),
+    Case::new("tcp-part", "tcp part", |name, place| {
         one_way(name, place, send, read_part)
     }),
-    case("tcp-late", read_after_closing),
-    case("tcp-waitall", |name, place| {
+    Case::new("tcp-late", "tcp late", read_after_closing),
+    Case::new("tcp-waitall", "tcp waitall", |name, place| {
         one_way(name, place, send, read_waiting)
     }),
-    case("tcp-trunc", |name, place| {
+    Case::new("tcp-trunc", "tcp trunc", |name, place| {
         one_way(name, place, send, discard)
     }),
-    case("tcp-spl-in", |name, place| {
+    Case::new("tcp-spl-in", "tcp spl in", |name, place| {
         one_way(name, place, send, splice_in)
     }),
-    case("tcp-spl-out", |name, place| {
+    Case::new("tcp-spl-out", "tcp spl out", |name, place| {
         one_way(name, place, splice_out, read)
     }),
-    case("tcp-sendfile", |name, place| {
+    Case::new("tcp-sendfile", "tcp sendfile", |name, place| {
         one_way(name, place, send_file, read)
     }),
-    case("tcp-more", |name, place| {
+    Case::new("tcp-more", "tcp more", |name, place| {
         one_way(name, place, send_more, read)
     }),
-    case("tcp-zerocopy", |name, place| {
+    Case::new("tcp-zerocopy", "tcp zerocopy", |name, place| {
         one_way(name, place, send_zero_copy, read)
     }),
-    case("tcp-shared", shared_by_two_processes),
+    Case::new("tcp-shared", "tcp shared", shared_by_two_processes),
 ];
-
-const fn case(name: &'static str, run: fn(&'static str, &Place) -> io::Result<()>) -> Case {
-    Case { name, run }
-}
 
 /// A connection and the account its bytes go to.
 pub struct Stream<'a> {

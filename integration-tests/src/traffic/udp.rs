@@ -15,44 +15,44 @@ const DATAGRAMS: usize = 50;
 
 /// One row for each way.
 pub const CASES: &[Case] = &[
-    case("udp-v4", |name, place| unconnected(name, place, Family::V4)),
-    case("udp-v6", |name, place| unconnected(name, place, Family::V6)),
-    case("udp-mapped", |name, place| {
+    Case::new("udp-v4", "udp v4", |name, place| {
+        unconnected(name, place, Family::V4)
+    }),
+    Case::new("udp-v6", "udp v6", |name, place| {
+        unconnected(name, place, Family::V6)
+    }),
+    Case::new("udp-mapped", "udp mapped", |name, place| {
         unconnected(name, place, Family::Mapped)
     }),
-    case("udp-con-v4", |name, place| {
+    Case::new("udp-con-v4", "udp con v4", |name, place| {
         connected(name, place, Family::V4)
     }),
-    case("udp-con-v6", |name, place| {
+    Case::new("udp-con-v6", "udp con v6", |name, place| {
         connected(name, place, Family::V6)
     }),
-    case("udp-con-map", |name, place| {
+    Case::new("udp-con-map", "udp con map", |name, place| {
         connected(name, place, Family::Mapped)
     }),
-    case("udp-noaddr", |name, place| {
+    Case::new("udp-noaddr", "udp noaddr", |name, place| {
         one_way(name, place, send_all, receive_without_address)
     }),
-    case("udp-peek", |name, place| {
+    Case::new("udp-peek", "udp peek", |name, place| {
         one_way(name, place, send_all, peek)
     }),
-    case("udp-trunc", |name, place| {
+    Case::new("udp-trunc", "udp trunc", |name, place| {
         one_way(name, place, send_all, |socket, _, ledger| {
             receive_all(socket, ledger, 100)
         })
     }),
-    case("udp-more", |name, place| {
+    Case::new("udp-more", "udp more", |name, place| {
         one_way(name, place, send_corked, |socket, _, ledger| {
             receive_all(socket, ledger, 65_536)
         })
     }),
-    case("udp-any", send_to_any_address),
-    case("udp-errqueue", read_error_queue),
-    case("udp-shared", shared_by_two_processes),
+    Case::new("udp-any", "udp any", send_to_any_address),
+    Case::new("udp-errqueue", "udp errqueue", read_error_queue),
+    Case::new("udp-shared", "udp shared", shared_by_two_processes),
 ];
-
-const fn case(name: &'static str, run: fn(&'static str, &Place) -> io::Result<()>) -> Case {
-    Case { name, run }
-}
 
 /// Requests and answers on sockets that are not connected.
 fn unconnected(name: &str, place: &Place, family: Family) -> io::Result<()> {

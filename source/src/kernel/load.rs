@@ -117,6 +117,11 @@ fn bit(protocol: Protocol) -> u32 {
     protocol_bit(match protocol {
         Protocol::Tcp => protocol::TCP,
         Protocol::Udp => protocol::UDP,
+        Protocol::UdpLite => protocol::UDPLITE,
+        Protocol::Icmp => protocol::ICMP,
+        Protocol::Raw => protocol::RAW,
+        Protocol::Sctp => protocol::SCTP,
+        Protocol::Packet => protocol::PACKET,
     })
 }
 

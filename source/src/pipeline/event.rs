@@ -99,11 +99,20 @@ pub enum Remote {
     /// The bytes are exact, their remote is not known; counted in
     /// [`LossReason::RemoteUnresolved`](super::LossReason::RemoteUnresolved).
     Unresolved,
+    /// The bytes are exact, their remotes were too many for the kernel's table and share a row;
+    /// counted in [`LossReason::FlowsFull`](super::LossReason::FlowsFull).
+    Other,
+    /// There is none that has an IP address: frames of the link layer.
+    None,
 }
 
 impl Remote {
     /// How [`Remote::Unresolved`] is written where an address is expected.
     pub const UNRESOLVED: &'static str = "unresolved";
+    /// How [`Remote::Other`] is written where an address is expected.
+    pub const OTHER: &'static str = "other";
+    /// How [`Remote::None`] is written where an address is expected.
+    pub const NONE: &'static str = "none";
 
     /// From an IPv6 address in which IPv4 is folded as `::ffff:a.b.c.d`.
     #[must_use]
@@ -114,12 +123,14 @@ impl Remote {
         }
     }
 
-    /// The address as text, or `unresolved`.
+    /// The address as text, or `unresolved`, `other`, `none`.
     #[must_use]
     pub fn ip_text(&self) -> String {
         match self {
             Self::Address { ip, port: _ } => ip.to_string(),
             Self::Unresolved => Self::UNRESOLVED.to_owned(),
+            Self::Other => Self::OTHER.to_owned(),
+            Self::None => Self::NONE.to_owned(),
         }
     }
 
@@ -128,7 +139,7 @@ impl Remote {
     pub fn port(&self) -> Option<u16> {
         match self {
             Self::Address { ip: _, port } => Some(*port),
-            Self::Unresolved => None,
+            Self::Unresolved | Self::Other | Self::None => None,
         }
     }
 }
@@ -141,18 +152,42 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
+    /// UDP-Lite.
+    UdpLite,
+    /// ICMP and ICMPv6, on ping sockets and raw ones.
+    Icmp,
+    /// Raw IP of any other kind.
+    Raw,
+    /// SCTP.
+    Sctp,
+    /// Frames of the link layer (`AF_PACKET`), each of which may hold what another protocol counts
+    /// too: outside totals, unless it is asked for.
+    Packet,
 }
 
 impl Protocol {
     /// All, in the order they are shown.
-    pub const ALL: [Self; 2] = [Self::Tcp, Self::Udp];
+    pub const ALL: [Self; 7] = [
+        Self::Tcp,
+        Self::Udp,
+        Self::UdpLite,
+        Self::Icmp,
+        Self::Raw,
+        Self::Sctp,
+        Self::Packet,
+    ];
 
-    /// Lower-case name: `tcp`, `udp`.
+    /// Lower-case name: `tcp`, `udp`, `udplite`, `icmp`, `raw`, `sctp`, `packet`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            Self::UdpLite => "udplite",
+            Self::Icmp => "icmp",
+            Self::Raw => "raw",
+            Self::Sctp => "sctp",
+            Self::Packet => "packet",
         }
     }
 }
@@ -165,7 +200,7 @@ impl fmt::Display for Protocol {
 
 /// A word that names no protocol.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown protocol `{0}`; allowed: tcp, udp")]
+#[error("unknown protocol `{0}`; allowed: tcp, udp, udplite, icmp, raw, sctp, packet")]
 pub struct UnknownProtocol(pub String);
 
 impl FromStr for Protocol {

@@ -136,7 +136,9 @@ mod tests {
             sent_bytes,
             received_bytes: 0,
         };
-        [moved, Moved::default()]
+        let mut protocols = ByProtocol::default();
+        protocols[Protocol::Tcp as usize] = moved;
+        protocols
     }
 
     fn totals(names: &Names) -> (Vec<(String, u64)>, u64) {

@@ -46,7 +46,11 @@ fn a_snapshot_has_the_course_of_a_process_that_is_idle_now() {
         .processes
         .iter()
         .map(|p| {
-            let sent: Vec<_> = p.recent.iter().map(|[tcp, _udp]| tcp.sent_bytes).collect();
+            let sent: Vec<_> = p
+                .recent
+                .iter()
+                .map(|protocols| protocols[0].sent_bytes)
+                .collect();
             (&*p.process.name, p.moved().sent_bytes, sent)
         })
         .collect();

@@ -99,11 +99,11 @@ fn matches(flow: FlowKey, needle: &str) -> bool {
         || flow.local_port.to_string().contains(needle)
 }
 
-/// `192.0.2.1:443`, `[2001:db8::1]:443` or `unresolved`.
+/// `192.0.2.1:443`, `[2001:db8::1]:443` or a word.
 pub(crate) fn endpoint(remote: Remote) -> String {
     match remote {
         Remote::Address { ip, port } => SocketAddr::new(ip, port).to_string(),
-        Remote::Unresolved => Remote::UNRESOLVED.to_owned(),
+        Remote::Unresolved | Remote::Other | Remote::None => remote.ip_text(),
     }
 }
 
