@@ -238,6 +238,7 @@ impl Collector {
             flows,
             flows_capacity: MAX_FLOWS.into(),
             drain_ms,
+            load_ms: 0.0,
         }
     }
 }

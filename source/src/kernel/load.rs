@@ -146,6 +146,8 @@ fn stats(ebpf: &Ebpf, hook: &Hook) -> Option<ProgramStats> {
         runs,
         run_time_ns,
         recursion_misses,
+        instructions: 0,
+        memory_bytes: 0,
     })
 }
 
