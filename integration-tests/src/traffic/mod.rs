@@ -10,6 +10,7 @@ pub mod endings;
 pub mod held;
 mod ledger;
 pub mod mapped;
+pub mod needs;
 pub mod place;
 pub mod process;
 pub mod program;
