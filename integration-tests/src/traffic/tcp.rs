@@ -6,6 +6,7 @@ pub mod limits;
 pub mod pipes;
 pub mod sharing;
 pub mod urgent;
+pub mod uring;
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -23,6 +24,7 @@ pub const GROUPS: &[&[Case]] = &[
     calls::CASES,
     pipes::CASES,
     urgent::CASES,
+    uring::CASES,
     limits::CASES,
     endings::CASES,
     sharing::CASES,
