@@ -2,7 +2,10 @@
 
 pub mod calls;
 pub mod crowd;
+pub mod fast_open;
+pub mod ktls;
 pub mod limits;
+pub mod mptcp;
 pub mod pipes;
 pub mod sharing;
 pub mod urgent;
@@ -25,6 +28,9 @@ pub const GROUPS: &[&[Case]] = &[
     pipes::CASES,
     urgent::CASES,
     uring::CASES,
+    fast_open::CASES,
+    mptcp::CASES,
+    ktls::CASES,
     limits::CASES,
     endings::CASES,
     sharing::CASES,
