@@ -5,11 +5,13 @@
 //! line of JSON when they end. What was requested counts for nothing.
 
 pub mod churn;
+pub mod datagrams;
 pub mod drip;
 pub mod endings;
 pub mod held;
 mod ledger;
 pub mod mapped;
+pub mod namespaces;
 pub mod needs;
 pub mod place;
 pub mod process;
@@ -81,6 +83,6 @@ impl Case {
 
 /// All cases, TCP first.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    let groups = tcp::GROUPS.iter().copied();
-    groups.chain([udp::CASES, raw::CASES]).flatten()
+    let groups = tcp::GROUPS.iter().chain(udp::GROUPS).copied();
+    groups.chain([raw::CASES]).flatten()
 }
