@@ -4,6 +4,7 @@
 //! call the kernel through [`sys`], add every returned count to a [`Ledger`], and print it as one
 //! line of JSON when they end. What was requested counts for nothing.
 
+pub mod before;
 pub mod churn;
 pub mod drip;
 pub mod endings;
