@@ -85,3 +85,18 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
     let groups = tcp::GROUPS.iter().copied();
     groups.chain([udp::CASES, raw::CASES]).flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_rows_have_a_name_or_title_in_common() {
+        let names: BTreeSet<&str> = cases().map(|case| case.name).collect();
+        let titles: BTreeSet<&str> = cases().map(|case| case.title).collect();
+        assert_eq!(names.len(), cases().count());
+        assert_eq!(titles.len(), cases().count());
+    }
+}
