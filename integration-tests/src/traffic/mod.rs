@@ -4,6 +4,7 @@
 //! call the kernel through [`sys`], add every returned count to a [`Ledger`], and print it as one
 //! line of JSON when they end. What was requested counts for nothing.
 
+pub mod before;
 pub mod churn;
 pub mod datagrams;
 pub mod drip;
@@ -99,4 +100,19 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         nothing::CASES,
     ];
     groups.chain(others).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_rows_have_a_name_or_title_in_common() {
+        let names: BTreeSet<&str> = cases().map(|case| case.name).collect();
+        let titles: BTreeSet<&str> = cases().map(|case| case.title).collect();
+        assert_eq!(names.len(), cases().count());
+        assert_eq!(titles.len(), cases().count());
+    }
 }

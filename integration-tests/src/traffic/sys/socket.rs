@@ -61,6 +61,30 @@ pub fn set_bytes(fd: &impl AsRawFd, level: i32, name: i32, value: &[u8]) -> io::
     .map(drop)
 }
 
+/// `getsockopt(2)` of some numbers, as many as there are at most.
+///
+/// # Errors
+/// The kernel's.
+pub fn get_numbers<const COUNT: usize>(
+    fd: &impl AsRawFd,
+    level: i32,
+    name: i32,
+) -> io::Result<[u32; COUNT]> {
+    let mut numbers = [0; COUNT];
+    let mut length = socklen(size_of_val(&numbers));
+    // SAFETY: the kernel writes at most the size given.
+    check(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            level,
+            name,
+            numbers.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    } as isize)?;
+    Ok(numbers)
+}
+
 /// `getsockopt(2)` with `TCP_INFO`: what there is of it.
 ///
 /// # Errors

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use super::pipes::{send_file, splice_in};
 use super::{PAYLOAD, Side, Stream, read, send};
-use crate::traffic::needs::{Proof, lack};
+use crate::traffic::needs::{Proof, lack, release};
 use crate::traffic::place::Place;
-use crate::traffic::sys::socket::{listen, unconnected};
+use crate::traffic::sys::socket::{get_numbers, listen, unconnected};
 use crate::traffic::{Case, Lack, process, sys};
 
 /// One row for each way.
@@ -76,13 +76,36 @@ fn one_way(name: &str, place: &Place, sides: Sides, client: Side, server: Side) 
         |ledger| {
             let stream = unconnected(remote, libc::IPPROTO_MPTCP)?;
             sys::connect(&stream, remote)?;
-            client(&mut Stream {
+            let mut stream = Stream {
                 stream,
                 remote,
                 ledger,
-            })
+            };
+            client(&mut stream)?;
+            let is_wanted = sides.server == libc::IPPROTO_MPTCP;
+            if is_multipath(&stream.stream).is_some_and(|is_multipath| is_multipath != is_wanted) {
+                return Err(io::Error::other(format!(
+                    "MPTCP: {}, not {is_wanted}",
+                    !is_wanted
+                )));
+            }
+            Ok(())
         },
     )
+}
+
+/// Whether the other end speaks it too; before Linux 5.16, there is no way to know.
+fn is_multipath(stream: &std::net::TcpStream) -> Option<bool> {
+    const SOL_MPTCP: i32 = 284;
+    const MPTCP_INFO: i32 = 1;
+    /// `MPTCP_INFO_FLAG_FALLBACK` of `include/uapi/linux/mptcp.h`, in the third number.
+    const FALLBACK: u32 = 1;
+    // A connection that has fallen back is a plain one, without such an option.
+    let fell_back = get_numbers(stream, SOL_MPTCP, MPTCP_INFO)
+        .map_or(true, |[_paths, _more_paths, flags]: [u32; 3]| {
+            flags & FALLBACK != 0
+        });
+    (release()? >= (5, 16)).then_some(!fell_back)
 }
 
 fn echo(stream: &mut Stream<'_>) -> io::Result<()> {

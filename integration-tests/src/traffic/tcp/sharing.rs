@@ -1,15 +1,16 @@
 //! One socket in the hands of several.
 
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::thread;
+use std::time::Duration;
 
 use super::{PAYLOAD, Side, Stream, read, send};
 use crate::traffic::ledger::Ledger;
 use crate::traffic::place::{Family, Place};
 use crate::traffic::sys::passing::{receive_descriptor, send_descriptor};
-use crate::traffic::{Case, process};
+use crate::traffic::{Case, process, sys};
 
 /// One row for each way of sharing.
 pub const CASES: &[Case] = &[
@@ -89,22 +90,44 @@ fn at_once(name: &'static str, place: &Place) -> io::Result<()> {
     )
 }
 
-/// Two processes read from one socket at the same time.
+/// Two processes read from one socket at the same time. The sender waits for both.
 fn readers_at_once(name: &'static str, place: &Place) -> io::Result<()> {
     let (listener, address) = place.listen(Family::V4)?;
+    let (mut is_ready, ready) = io::pipe()?;
     process::pair(
         name,
         |ledger| {
             let mut stream = Stream::accept(&listener, ledger)?;
-            let child = process::fork("s-tcp-readers2", |ledger| read(&mut stream.share(ledger)?))?;
-            read(&mut stream)?;
+            let child = process::fork("s-tcp-readers2", |ledger| {
+                (&ready).write_all(b".")?;
+                read_in_turns(&mut stream.share(ledger)?)
+            })?;
+            (&ready).write_all(b".")?;
+            read_in_turns(&mut stream)?;
             child.wait()
         },
         |ledger| {
             let mut stream = Stream::connect(address, ledger)?;
-            (0..20).try_for_each(|_| send(&mut stream))
+            is_ready.read_exact(&mut [0; 2])?;
+            (0..20).try_for_each(|_| {
+                // Both wait for each part, so none can be the first every time.
+                thread::sleep(Duration::from_millis(5));
+                send(&mut stream)
+            })
         },
     )
+}
+
+/// Lets the other reader come between, on a single processor too.
+fn read_in_turns(stream: &mut Stream<'_>) -> io::Result<()> {
+    let come = stream.receive_by(usize::MAX, 1000, |socket, buffer| {
+        thread::yield_now();
+        sys::receive(socket, buffer, 0)
+    })?;
+    if come == 0 {
+        return Err(io::Error::other("the other reader took everything"));
+    }
+    Ok(())
 }
 
 /// On either side, a process that exists already gets the connection and goes on with it.
