@@ -11,6 +11,8 @@ mod series;
 mod usage;
 
 #[cfg(test)]
+mod outside_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fs;

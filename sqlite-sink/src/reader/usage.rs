@@ -29,6 +29,7 @@ pub(super) fn answer(
         range,
         groups,
         undecided,
+        outside_total,
     } = scan(snapshot, *range, group_by, filter.as_ref(), None)?;
 
     let mut total = ByteTotals::default();
@@ -78,6 +79,7 @@ pub(super) fn answer(
         rows,
         total,
         other,
+        outside_total,
         flushed_until: snapshot.flushed_until()?,
         next_cursor,
     })

@@ -2,6 +2,7 @@
 //! windows.
 
 mod folding;
+mod reduced;
 mod retention;
 mod rollup;
 
