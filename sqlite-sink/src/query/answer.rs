@@ -35,8 +35,8 @@ impl ByteTotals {
     }
 }
 
-/// What an answer leaves out, because its filter does not name the protocol: a frame of the link
-/// layer may hold what TCP or UDP counts too.
+/// What no total has, because the filter does not name the protocol: a frame of the link layer may
+/// hold what TCP or UDP counts too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct OutsideTotal {
     /// Of which protocol: `packet`.
@@ -69,8 +69,8 @@ pub struct UsageAnswer {
     /// remote is `other`, or the port null), and what is not in `total` because the filter tests
     /// such a field, though it might match.
     pub other: ByteTotals,
-    /// What is in neither `rows` nor any total, because other protocols may count the same bytes;
-    /// absent if that is nothing.
+    /// What is in neither `total` nor `other`, because other protocols may count the same bytes;
+    /// absent if that is nothing. It is in `rows` only if these tell their protocol.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database; later usage is not stored yet.
@@ -120,8 +120,8 @@ pub struct SeriesAnswer {
     pub group_by: Option<Field>,
     /// The series, largest first; *other* last.
     pub series: Vec<Series>,
-    /// What is in none of `series`, because other protocols may count the same bytes; absent if
-    /// that is nothing.
+    /// What is in none of `series`, unless they are of protocols, because other protocols may count
+    /// the same bytes; absent if that is nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database.

@@ -20,7 +20,8 @@ pub struct UsageQuery {
     pub range: TimeRange,
     /// One row for each combination of values; empty asks for the total alone.
     pub group_by: Vec<Field>,
-    /// Only rows of which this is true. Without a word about the protocol, `packet` is left out.
+    /// Only rows of which this is true. Without a word about the protocol,
+    /// `packet` is in no total, and in rows only if they tell their protocol.
     pub filter: Option<Filter>,
     /// Which rows come first.
     pub order: Order,

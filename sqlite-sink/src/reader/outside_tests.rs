@@ -63,14 +63,41 @@ fn packets_count_only_where_the_filter_names_the_protocol() {
 }
 
 #[test]
-fn grouped_by_protocol_the_rows_still_add_up_to_the_total() {
+fn where_rows_tell_their_protocol_packets_are_listed_and_still_not_in_the_total() {
     let answer = history().ask(&[Field::Protocol], "");
-    assert_eq!(answer.rows.len(), 1);
-    assert_eq!(answer.rows[0].fields, [(Field::Protocol, json!("tcp"))]);
+    let rows: Vec<_> = answer
+        .rows
+        .iter()
+        .map(|row| (row.fields[0].1.clone(), row.bytes))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (json!("packet"), bytes(0, 1000)),
+            (json!("tcp"), bytes(6, 80))
+        ]
+    );
     assert_eq!(
         (answer.total, answer.outside_total),
         (bytes(6, 80), SNIFFED)
     );
+}
+
+#[test]
+fn packets_that_the_kernel_folded_are_no_share_of_the_total() {
+    let mut folded = usage(process(2, "tcpdump"), Remote::Other, 0, 500);
+    folded.protocol = Protocol::Packet;
+    let history = History::with(vec![batch(second(0), vec![folded])]);
+    for (group_by, filter) in [
+        (&[Field::Protocol, Field::RemoteIp][..], ""),
+        (&[Field::RemoteIp], ""),
+        (&[Field::Process], "remote_ip=10.0.0.1"),
+    ] {
+        let answer = history.ask(group_by, filter);
+        assert_eq!((answer.total, answer.other), (bytes(0, 0), bytes(0, 0)));
+    }
+    let answer = history.ask(&[Field::RemoteIp], "protocol=packet");
+    assert_eq!((answer.total, answer.other), (bytes(0, 500), bytes(0, 500)));
 }
 
 #[test]

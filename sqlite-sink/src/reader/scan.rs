@@ -120,11 +120,20 @@ enum Walk {
 pub(super) struct Scan {
     /// The range asked for, rounded outward to the windows that touch it.
     pub(super) range: TimeRange,
+    /// Those of a protocol that is outside totals are there only if they are told from others.
     pub(super) groups: HashMap<FactKey, ByteTotals>,
     /// What is not in the groups because the filter tests what is folded, and might be.
     pub(super) undecided: ByteTotals,
-    /// What is in neither, because nobody asked for its protocol.
+    /// What is in no total, because the filter does not decide about its protocol.
     pub(super) outside_total: Option<OutsideTotal>,
+    outside: Option<i64>,
+}
+
+impl Scan {
+    /// Whether a group is of a protocol that is in no total.
+    pub(super) fn is_outside(&self, key: &FactKey) -> bool {
+        self.outside == Some(key.get(Column::Protocol))
+    }
 }
 
 /// The number of the protocol that is outside totals, unless the filter decides about it or the
@@ -171,21 +180,32 @@ pub(super) fn scan(
         }
     }
     let outside = outside(snapshot, filter)?;
+    // Where rows tell their protocol, nobody takes one for another.
+    let left_out = outside.filter(|_| !columns.contains(&Column::Protocol));
     let mut sums = Sums::default();
     let mut undecided = Sums::default();
     for walk in walks {
-        let sql = statement(&columns, filter, outside, step_ms.unwrap_or(1), walk);
+        let sql = statement(&columns, filter, left_out, step_ms.unwrap_or(1), walk);
         sum_up(snapshot, &sql, &columns, &mut sums)?;
         if let Some(sql) = filter.and_then(|filter| undecided_statement(filter, outside, walk)) {
             sum_up(snapshot, &sql, &[], &mut undecided)?;
         }
     }
-    let Sums { groups, outside } = sums;
+    let Sums {
+        groups,
+        outside: mut bytes,
+    } = sums;
+    for (key, moved) in &groups {
+        if outside == Some(key.get(Column::Protocol)) {
+            bytes.add(*moved);
+        }
+    }
     Ok(Scan {
         range,
         groups,
         undecided: undecided.groups.into_values().next().unwrap_or_default(),
-        outside_total: OutsideTotal::of(Protocol::Packet, outside),
+        outside_total: OutsideTotal::of(Protocol::Packet, bytes),
+        outside,
     })
 }
 

@@ -60,7 +60,7 @@ pub(super) fn answer(
         range,
         groups,
         outside_total,
-        undecided: _,
+        ..
     } = scan(snapshot, *range, fields, filter.as_ref(), Some(step_ms))?;
 
     let mut lines: HashMap<Label, Line> = HashMap::new();

@@ -80,8 +80,8 @@ impl Filter {
     }
 
     /// Whether it tests the protocol anywhere: then it decides about
-    /// [`Protocol::Packet`](nettally_source::pipeline::Protocol::Packet) too, which is left out of
-    /// answers otherwise.
+    /// [`Protocol::Packet`](nettally_source::pipeline::Protocol::Packet) too, which is outside
+    /// totals otherwise.
     #[must_use]
     pub fn names_protocol(&self) -> bool {
         self.0.names_protocol()
