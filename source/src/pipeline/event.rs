@@ -177,6 +177,16 @@ impl Protocol {
         Self::Packet,
     ];
 
+    /// Whether its bytes belong into a total over protocols. Those of [`Protocol::Packet`] do not:
+    /// other protocols may count them too.
+    #[must_use]
+    pub const fn is_in_totals(self) -> bool {
+        match self {
+            Self::Tcp | Self::Udp | Self::UdpLite | Self::Icmp | Self::Raw | Self::Sctp => true,
+            Self::Packet => false,
+        }
+    }
+
     /// Lower-case name: `tcp`, `udp`, `udplite`, `icmp`, `raw`, `sctp`, `packet`.
     #[must_use]
     pub const fn name(self) -> &'static str {
