@@ -47,7 +47,7 @@ pub struct Usage {
     pub process: Arc<Process>,
     /// Over what.
     pub protocol: Protocol,
-    /// Port on this machine.
+    /// Port on this machine, if [`Remote::has_local_port`].
     pub local_port: u16,
     /// The other end.
     pub remote: Remote,
@@ -120,6 +120,15 @@ impl Remote {
         Self::Address {
             ip: Ipv6Addr::from(address).to_canonical(),
             port,
+        }
+    }
+
+    /// Whether a flow with it has a port on this machine: folded rows and frames have none.
+    #[must_use]
+    pub const fn has_local_port(&self) -> bool {
+        match self {
+            Self::Address { .. } | Self::Unresolved => true,
+            Self::Other | Self::None => false,
         }
     }
 

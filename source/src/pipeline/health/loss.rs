@@ -69,11 +69,11 @@ impl LossClass {
         }
     }
 
-    /// What it means, to be put after the reason and before its amount.
+    /// What it means in a few words, to be put before the reason.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
-            Self::Bytes => "bytes are missing",
+            Self::Bytes => "totals are off",
             Self::Detail => "detail is reduced",
             Self::Delivery => "not delivered",
         }
@@ -148,6 +148,16 @@ impl LossReason {
             | Self::RemoteUnresolved
             | Self::ProcessUnknown => LossClass::Detail,
             Self::NotDelivered | Self::SinkQueueFull | Self::SinkFailed => LossClass::Delivery,
+        }
+    }
+
+    /// Whether a person should look: bytes are wrong or missing somewhere, or detail is reduced that
+    /// need not be. The rest is what a healthy machine has now and then.
+    #[must_use]
+    pub const fn is_trouble(self) -> bool {
+        match self.class() {
+            LossClass::Bytes | LossClass::Delivery => true,
+            LossClass::Detail => matches!(self, Self::FlowsFull | Self::OverflowFull),
         }
     }
 
