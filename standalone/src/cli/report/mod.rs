@@ -52,7 +52,9 @@ pub(super) struct Options {
     #[arg(long, value_name = "ROWS")]
     limit: Option<u32>,
 
-    /// Only this protocol: tcp, udp.
+    /// Only this protocol: tcp, udp, udplite, icmp, raw, sctp, packet. Frames of the link layer
+    /// (packet) are in no total unless a protocol is named here or in --where: they may hold what the
+    /// other protocols count.
     #[arg(long)]
     protocol: Option<Protocol>,
 
@@ -82,7 +84,7 @@ pub(super) struct Options {
 pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let overrides = Overrides {
         data_dir: options.data_dir.clone(),
-        listen: None,
+        ..Overrides::default()
     };
     let query = options.query(now())?;
     let config = file.load(&overrides)?;
