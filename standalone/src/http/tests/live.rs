@@ -185,8 +185,18 @@ async fn health_names_what_is_missed_and_lost() {
     assert_eq!(body["degradations"][0]["code"], "cgroup_hooks_missing");
     assert_eq!(body["losses"]["flows_full"]["sent_bytes"], 100);
     assert_eq!(body["losses"]["sink_failed"]["events"], 1);
-    assert_eq!(body["programs"][0]["hook"], "sock_send_length");
-    let losses = json!({ "sink_failed": { "events": 1, "sent_bytes": 0, "received_bytes": 0 } });
+    assert_eq!(body["losses"]["flows_full"]["class"], "detail");
+    let program = json!({
+        "hook": "sock_send_length", "runs": 0, "run_time_ns": 0, "recursion_misses": 0,
+        "instructions": 1234, "memory_bytes": 20480,
+    });
+    assert_eq!(body["programs"], json!([program]));
+    assert_eq!(body["sources"][0]["load_ms"], 38.5);
+    let reason = LossReason::SinkFailed;
+    let losses = json!({ "sink_failed": {
+        "events": 1, "sent_bytes": 0, "received_bytes": 0,
+        "class": "delivery", "meaning": reason.meaning(), "remedy": reason.remedy(),
+    } });
     let sink = json!({ "name": "history", "rows": 3, "losses": losses });
     assert_eq!(body["sinks"], json!([sink]));
     assert_eq!(body["database"], Value::Null);
