@@ -203,7 +203,7 @@ fn losses_are_log_records_about_this_process() {
     lossy.losses.add(LossReason::FlowsFull, count);
     let record = json!({
         "type": "loss", "timestamp": "2023-11-14T22:13:21Z", "host": "h1", "pid": 4242,
-        "level": "warn", "message": "not counted, or not attributed in full: flows_full",
+        "level": "warn", "message": LossReason::FlowsFull.meaning(),
         "reason": "flows_full", "events": 2, "sent_bytes": 100, "received_bytes": 0,
     });
     let native = lines(&mut encoder(Format::NativeJson, false), lossy.clone());
