@@ -1,5 +1,6 @@
 //! `nettally report`.
 
+mod footnotes;
 mod order;
 mod sheet;
 mod table;
@@ -94,8 +95,9 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
             config.origin
         )
     })?;
-    let answer = Reader::open(path)?.usage(&query)?;
-    options.print(&answer)?;
+    let reader = Reader::open(path)?;
+    let answer = reader.usage(&query)?;
+    options.print(&answer, &reader)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -127,7 +129,7 @@ impl Options {
         Ok((!filters.is_empty()).then(|| Filter::all(filters)))
     }
 
-    fn print(&self, answer: &UsageAnswer) -> anyhow::Result<()> {
+    fn print(&self, answer: &UsageAnswer, reader: &Reader) -> anyhow::Result<()> {
         let mut out = io::stdout().lock();
         if self.json {
             drop(out);
@@ -140,7 +142,9 @@ impl Options {
                 exact: self.bytes,
                 bars: out.is_terminal(),
             };
+            let losses = reader.losses(answer.range)?;
             out.write_all(table::text(answer, style).as_bytes())?;
+            out.write_all(footnotes::text(&losses).as_bytes())?;
         }
         Ok(())
     }
