@@ -181,7 +181,11 @@ mod tests {
                     Command::Top(options) => options.backend,
                     Command::Stream(options) => options.backend,
                     Command::Doctor(options) => options.backend,
-                    other => panic!("{other:?}"),
+                    Command::Report(_)
+                    | Command::Validate(_)
+                    | Command::Generate(_)
+                    | Command::Completions(_)
+                    | Command::Man(_) => panic!("{command} is another command"),
                 };
                 assert_eq!(backend.overrides().backend, Some(choice), "{command}");
             }

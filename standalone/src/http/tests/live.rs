@@ -81,6 +81,54 @@ async fn a_snapshot_tells_who_moved_what() {
 }
 
 #[tokio::test]
+async fn an_event_says_what_is_in_none_of_its_totals() {
+    let outside = async |usage: Vec<nettally_source::Usage>| {
+        let state = state();
+        let event = Event::Usage(Arc::new(batch(0, usage)));
+        feed(&state.live, vec![event]).await;
+        let response = get_with(&bound_to_loopback(state), "/api/v1/live", &[]).await;
+        let (_, data) = events(response.body()).remove(0);
+        assert_eq!(
+            (&data["sent_bytes"], &data["received_bytes"]),
+            (&json!(10), &json!(1))
+        );
+        data["outside_total"].clone()
+    };
+    let curl = flow("curl", 7, "10.0.0.1", 10, 1);
+    assert_eq!(outside(vec![curl.clone()]).await, json!(null));
+    assert_eq!(
+        outside(vec![curl, frames("tcpdump", 8, 0, 900)]).await,
+        json!({
+            "protocol": "packet", "sent_bytes": 0, "received_bytes": 900,
+            "since_start": { "sent_bytes": 0, "received_bytes": 900 },
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_full_flow_table_degrades_though_totals_are_exact() {
+    let mut report = health();
+    let count = LossCount {
+        events: 1,
+        ..LossCount::default()
+    };
+    report.losses.add(LossReason::FlowsFull, count);
+    let state = state();
+    feed(&state.live, vec![Event::Health(Arc::new(report))]).await;
+    let (_, body) = get(&bound_to_loopback(state), "/api/v1/health").await;
+    assert_eq!(body["status"], "degraded");
+    let loss = &body["losses"]["flows_full"];
+    assert_eq!(loss["class"], "detail");
+    assert_eq!(loss["meaning"], LossReason::FlowsFull.meaning());
+    assert!(
+        loss["remedy"]
+            .as_str()
+            .unwrap()
+            .contains("flow_table_entries")
+    );
+}
+
+#[tokio::test]
 async fn windows_follow_the_snapshot_as_they_come() {
     let state = state();
     let live = Arc::clone(&state.live);
