@@ -23,7 +23,8 @@ pub enum LossReason {
     SocketStorage,
     /// A TCP socket was closed with received bytes that no known process had read.
     OwnerUnknown,
-    /// The kernel's memory could not be read: the bytes of these calls are in no row.
+    /// The kernel's memory could not be read: a row has a zero where a fact about it should be, and
+    /// bytes may be missing.
     ReadFailed,
     /// Too many calls were under way to follow each to its end (backend `kprobe`): the bytes of
     /// those that were not followed are in no row.
@@ -191,8 +192,8 @@ impl LossReason {
                  the kernel or a hidden reader took them: they are missing in the totals"
             }
             Self::ReadFailed => {
-                "the kernel's memory could not be read during these calls: their bytes are missing \
-                 in the totals"
+                "the kernel's memory could not be read during these calls: their rows may have 0 for \
+                 an address or port, and bytes may be missing in the totals"
             }
             Self::CallsFull => {
                 "more calls were under way at once than the backend `kprobe` follows: the bytes of \
