@@ -5,19 +5,28 @@
 //! line of JSON when they end. What was requested counts for nothing.
 
 pub mod churn;
+pub mod datagrams;
 pub mod drip;
 pub mod endings;
 pub mod held;
+pub mod icmp;
 mod ledger;
 pub mod mapped;
+pub mod namespaces;
+pub mod needs;
+mod netfilter;
+pub mod nothing;
+pub mod packet;
 pub mod place;
 pub mod process;
 pub mod program;
 pub mod raw;
+pub mod sctp;
 pub mod storm;
 pub mod sys;
 pub mod tcp;
 pub mod udp;
+pub mod udplite;
 
 pub use ledger::{Ledger, Moved, Protocol};
 
@@ -80,6 +89,14 @@ impl Case {
 
 /// All cases, TCP first.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    let groups = [tcp::CASES, endings::CASES, udp::CASES, raw::CASES];
-    groups.into_iter().flatten()
+    let groups = tcp::GROUPS.iter().chain(udp::GROUPS).copied();
+    let others = [
+        udplite::CASES,
+        icmp::CASES,
+        raw::CASES,
+        sctp::CASES,
+        packet::CASES,
+        nothing::CASES,
+    ];
+    groups.chain(others).flatten()
 }
