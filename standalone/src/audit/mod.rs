@@ -61,7 +61,11 @@ const INTERVAL_SECS: f64 = 0.5;
 const AHEAD_MS: [u64; 12] = [50, 100, 150, 200, 250, 300, 350, 400, 450, 450, 450, 450];
 
 /// Between two looks at the messages of ended sockets.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long after the start nobody is told of it: of a socket that is not listed at the start, and
+/// ends less than a look after it, the kernel does not tell whether it was born before.
+const UNTOLD: Duration = Duration::from_millis(300);
 
 /// Between two looks for new namespaces.
 const NEW_NAMESPACES: Duration = Duration::from_secs(1);
@@ -117,13 +121,14 @@ pub struct Request {
     pub tolerance_percent: f64,
 }
 
-/// Counts for a while, or until `stop`, and compares.
+/// Counts for a while, or until `stop`, and compares; says when it has `started` to count.
 ///
 /// # Errors
 /// The collector or the kernel's list of sockets fails.
 pub async fn run(
     mut source: ProcessNetworkConfig,
     request: Request,
+    started: impl FnOnce(),
     stop: impl Future<Output = ()>,
     now: fn() -> Timestamp,
 ) -> anyhow::Result<Report> {
@@ -135,9 +140,14 @@ pub async fn run(
         health: None,
         overflows: 0,
         epoch: Instant::now(),
+        looked: Duration::ZERO,
     };
     let mut collector = Collector::start(&source).await?;
     let since = audit.start(&mut collector, now).await?;
+    audit
+        .watch(&mut collector, UNTOLD, std::future::pending())
+        .await?;
+    started();
     audit.watch(&mut collector, request.period, stop).await?;
     audit.finish(collector, request, since).await
 }
@@ -149,6 +159,8 @@ struct Audit {
     health: Option<HealthReport>,
     overflows: u64,
     epoch: Instant,
+    /// When the messages were looked at last.
+    looked: Duration,
 }
 
 impl Audit {
@@ -304,15 +316,16 @@ impl Audit {
 
     /// Takes the messages of sockets that have ended.
     fn look(&mut self) -> anyhow::Result<()> {
+        let last = std::mem::replace(&mut self.looked, self.epoch.elapsed());
         for namespace in &self.namespaces.open {
             let (readings, overflows) = namespace
                 .diag
                 .destroyed()
                 .context("cannot read the messages of ended TCP sockets")?;
             self.overflows += overflows;
-            let now = self.epoch.elapsed();
+            let written = (last, self.epoch.elapsed());
             for reading in readings {
-                self.sockets.end(namespace.inode, reading, now);
+                self.sockets.end(namespace.inode, reading, written);
             }
         }
         Ok(())

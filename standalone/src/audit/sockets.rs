@@ -11,8 +11,8 @@ use super::message::Reading;
 use super::namespaces::Inode;
 use super::span::{Moved, Span};
 
-/// How late the message of a socket's end may be read.
-const LATENESS: Duration = Duration::from_millis(300);
+/// The kernel's clock may tick as rarely as this (`HZ` of 100).
+const TICK: Duration = Duration::from_millis(10);
 
 /// The listings, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,8 +44,8 @@ struct Seen {
 struct Ended {
     /// `None` if its counts were set back before.
     moved: Option<Moved>,
-    /// The latest instant at which it can have been connected.
-    last_sent: Duration,
+    /// When it sent data, or was connected if it sent none: not before the one, not after the other.
+    last_sent: (Duration, Duration),
     before_end: bool,
 }
 
@@ -82,11 +82,13 @@ impl Sockets {
         }
     }
 
-    /// The message of a socket's end, read at `now`.
-    pub(super) fn end(&mut self, inode: Inode, reading: Reading, now: Duration) {
+    /// The message of a socket's end, written after the one instant and before the other.
+    pub(super) fn end(&mut self, inode: Inode, reading: Reading, written: (Duration, Duration)) {
+        let (after, before) = written;
+        let age = reading.last_sent;
         let ended = Ended {
             moved: (!reading.was_reset).then_some(reading.moved),
-            last_sent: now.saturating_sub(reading.last_sent),
+            last_sent: (after.saturating_sub(age + TICK), before.saturating_sub(age)),
             before_end: !self.is_ending,
         };
         self.seen_at(inode, reading).ended = Some(ended);
@@ -144,14 +146,15 @@ impl Seen {
                     moved, last_sent, ..
                 }),
             ) if before_end.is_none() && after_end.is_none() => {
-                if last_sent.saturating_sub(LATENESS) > ended {
+                let (earliest, latest) = last_sent;
+                if earliest > ended {
                     return Moved::ZERO;
                 }
                 let until_the_end = Moved::from_to(None, moved);
                 match moved {
                     // Connected before, and closed since, but its process had not let go of it: it
                     // cannot have sent, but what had come may have been read.
-                    Some(moved) if last_sent < began => Moved {
+                    Some(moved) if latest < began => Moved {
                         sent_bytes: moved.sent_bytes,
                         ..until_the_end
                     },
@@ -222,7 +225,7 @@ mod tests {
         let mut end = end;
         for ((listing, time), sent) in listings.into_iter().zip(sent) {
             if let Some((told, reading)) = end.take_if(|(told, _)| *told < time) {
-                sockets.end(1, reading, at(told));
+                sockets.end(1, reading, (at(told - 20), at(told)));
             }
             let readings = sent.map(|sent| (1, reading(sent, 0)));
             sockets.list(
@@ -233,7 +236,7 @@ mod tests {
             );
         }
         if let Some((told, reading)) = end {
-            sockets.end(1, reading, at(told));
+            sockets.end(1, reading, (at(told - 20), at(told)));
         }
         let mut all = sockets.moved();
         assert_eq!(all.len(), 1);

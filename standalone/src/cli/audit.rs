@@ -61,7 +61,7 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
             let stop = async move {
                 signals.next().await;
             };
-            audit::run(source, request, stop, now).await
+            audit::run(source, request, || announce(period), stop, now).await
         })?;
     if json {
         output::print_json(&report)?;
@@ -75,6 +75,15 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// On standard error, for whoever waits. There is nobody to tell if that fails.
+fn announce(period: Duration) {
+    let _unheard = writeln!(
+        io::stderr().lock(),
+        "comparing for {} s; Ctrl-C ends it earlier",
+        period.as_secs_f64()
+    );
 }
 
 fn period(text: &str) -> Result<Duration, String> {
