@@ -17,6 +17,9 @@ mod networks;
 mod offsets;
 mod plan;
 mod probe;
+#[cfg(test)]
+#[cfg(feature = "real-kernel")]
+mod race;
 mod report;
 mod syscall;
 
