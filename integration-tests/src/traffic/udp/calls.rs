@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Seek as _};
 
-use crate::traffic::Case;
-use crate::traffic::datagrams::{DATAGRAM, Side, Wiring, lengths, one_way};
+use crate::traffic::datagrams::{self, DATAGRAM, Side, Wiring, lengths, one_way};
 use crate::traffic::ledger::Protocol;
-use crate::traffic::place::Family;
+use crate::traffic::needs::{Proof, lack};
+use crate::traffic::place::{Family, Place};
 use crate::traffic::sys::{self, Room};
+use crate::traffic::{Case, Lack};
 
 /// A row: who sends how, who receives how, on sockets of IPv4.
 macro_rules! row {
@@ -112,14 +113,16 @@ pub const CASES: &[Case] = &[
         Unconnected,
         send_when_ready,
         receive_merged
-    ),
+    )
+    .needing(merging),
     row!(
         "udp-con-gro",
         "UDP_GRO, connected",
         Connected,
         send_when_ready,
         receive_merged
-    ),
+    )
+    .needing(merging),
     row!(
         "udp-con-more",
         "MSG_MORE, connected",
@@ -335,6 +338,23 @@ fn send_all_segmented(side: &mut Side<'_>) -> io::Result<()> {
         side.send(&[b'x'; SEGMENTED], 0)?;
     }
     side.end()
+}
+
+/// The loopback interface takes them whole.
+fn merging() -> Result<(), Lack> {
+    let what = "datagrams merged on the loopback interface";
+    lack(what, try_merging(), &[Proof::Since(5, 11)])
+}
+
+fn try_merging() -> io::Result<()> {
+    let (receiver, address) = datagrams::receiver(&Place::default(), Family::V4)?;
+    sys::set_option(&receiver, libc::SOL_UDP, libc::UDP_GRO, 1)?;
+    let sender = datagrams::sender(Family::V4)?;
+    sys::send_message(&sender, &[b'x'; SEGMENTED], Some(address), Some(SEGMENT))?;
+    match sys::receive(&receiver, &mut [0; 65_536], 0)? {
+        SEGMENTED => Ok(()),
+        _cut => Err(io::ErrorKind::Unsupported.into()),
+    }
 }
 
 fn send_when_ready(side: &mut Side<'_>) -> io::Result<()> {
