@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nettally_ebpf::flow::{FlowCounters, FlowKey};
+use nettally_ebpf::flow::{FLAG_FOLDED, FlowCounters, FlowKey, ProcessKey};
 use nettally_ebpf::loss::Loss;
 use tracing::warn;
 
@@ -11,7 +11,7 @@ use crate::kernel::{Counters, Drained, KernelError};
 use crate::pipeline::{
     Event, HealthReport, LossCount, LossReason, Losses, ProgramStats, Usage, UsageBatch, Window,
 };
-use crate::process::ProcessTable;
+use crate::process::{self, ProcessTable};
 use crate::selection::Selection;
 use crate::windows::{self, Clocks};
 
@@ -139,7 +139,12 @@ impl Collector {
         now: Clocks,
         losses: &mut Losses,
     ) -> Option<Usage> {
-        let (process, is_known) = self.processes.process(key.process);
+        let is_of_others = key.flags == FLAG_FOLDED && key.process == ProcessKey::default();
+        let (process, is_known) = if is_of_others {
+            (Arc::new(process::others()), true)
+        } else {
+            self.processes.process(key.process)
+        };
         if !self.selection.selects(&process.name) {
             return None;
         }
@@ -220,7 +225,7 @@ impl Collector {
     }
 
     fn report(
-        &self,
+        &mut self,
         now: Clocks,
         programs: Vec<ProgramStats>,
         flows: u64,
@@ -232,7 +237,7 @@ impl Collector {
             backend: self.counters.backend().to_owned(),
             kernel: self.counters.release().to_owned(),
             programs,
-            degradations: self.counters.degradations().to_vec(),
+            degradations: self.counters.degradations(),
             losses: self.losses.clone(),
             windows: self.windows,
             flows,

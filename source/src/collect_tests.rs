@@ -38,8 +38,8 @@ impl Counters for FakeKernel {
         Vec::new()
     }
 
-    fn degradations(&self) -> &[Degradation] {
-        &[]
+    fn degradations(&mut self) -> Vec<Degradation> {
+        Vec::new()
     }
 
     fn flow_table_entries(&self) -> u32 {
@@ -142,6 +142,30 @@ fn batch(collector: &mut Collector, seconds: u32) -> Arc<UsageBatch> {
         panic!("{events:?}");
     };
     Arc::clone(batch)
+}
+
+#[test]
+fn bytes_without_a_row_of_their_own_are_of_others_and_not_of_somebody_unknown() {
+    let kernel = FakeKernel::default();
+    let mut collector = kernel.collector(&[]);
+    let (_key, counters) = flow(0, 70, 7);
+    let key = FlowKey {
+        protocol: protocol::TCP,
+        flags: FLAG_FOLDED,
+        ..FlowKey::ZERO
+    };
+    kernel.moved(vec![(key, counters)], &[]);
+    let batch = batch(&mut collector, 1);
+    let [usage] = batch.usage.as_slice() else {
+        panic!("{batch:?}")
+    };
+    assert_eq!(usage.process.name, "[others]");
+    assert_eq!(usage.remote, Remote::Other);
+    assert_eq!((usage.sent_bytes, usage.received_bytes), (70, 7));
+    assert_eq!(
+        batch.losses.get(LossReason::ProcessUnknown),
+        LossCount::default()
+    );
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(crate) trait Counters: Send {
     fn programs(&mut self) -> Vec<ProgramStats>;
 
     /// What is not seen.
-    fn degradations(&self) -> &[Degradation];
+    fn degradations(&mut self) -> Vec<Degradation>;
 
     /// Name of the set of hooks.
     fn backend(&self) -> &'static str;

@@ -16,8 +16,9 @@ use super::error::KernelError;
 use super::hooks::{Backend, Hook};
 use super::networks::fill;
 use super::offsets::offsets;
-use super::plan::{Plan, plans};
+use super::plan::{Plan, frames_in_rings, plans};
 use super::probe::{Facts, facts};
+use super::rings;
 use super::syscall::{self, ProgramCounts};
 use super::tracefs::Probes;
 use crate::config::{ProcessNetworkConfig, RemoteSelection};
@@ -30,6 +31,7 @@ pub(crate) struct Kernel {
     maps: Maps,
     load_ms: f64,
     flow_table_entries: u32,
+    counts_frames: bool,
     // Before the programs that they run.
     _probes: Option<Probes>,
     // Last: dropping it detaches.
@@ -61,6 +63,7 @@ impl Kernel {
                         maps,
                         load_ms: start.elapsed().as_secs_f64() * 1e3,
                         flow_table_entries: config.flow_table_entries,
+                        counts_frames: config.protocols.contains(&Protocol::Packet),
                         _probes: probes,
                         ebpf,
                     });
@@ -174,8 +177,13 @@ impl Counters for Kernel {
             .collect()
     }
 
-    fn degradations(&self) -> &[Degradation] {
-        &self.plan.degradations
+    fn degradations(&mut self) -> Vec<Degradation> {
+        let mut degradations = self.plan.degradations.clone();
+        // Where the kernel does not tell there may be some; README says so.
+        if self.counts_frames && rings::receiving().is_ok_and(|sockets| sockets > 0) {
+            degradations.push(frames_in_rings());
+        }
+        degradations
     }
 
     fn backend(&self) -> &'static str {

@@ -1,7 +1,8 @@
 //! The only code that talks to `bpf(2)`.
 //!
 //! [`probe`] asks (facts), [`plan`] decides (pure), [`load`] and [`attach`] obey; [`hooks`] is the one table of what
-//! needs which kernel. [`tracefs`] sets breakpoints, [`existing`] looks for older sockets. [`btf`] and [`offsets`] read the running kernel's type information, [`drain`]
+//! needs which kernel. [`tracefs`] sets breakpoints, [`existing`] looks for older sockets, [`rings`] for those
+//! that no hook sees. [`btf`] and [`offsets`] read the running kernel's type information, [`drain`]
 //! empties the maps without losing a byte, [`syscall`] wraps what aya does not offer. The rest of the
 //! crate sees [`Kernel`], behind the trait [`Counters`].
 
@@ -22,6 +23,7 @@ mod probe;
 #[cfg(feature = "real-kernel")]
 mod race;
 mod report;
+mod rings;
 mod syscall;
 mod tracefs;
 

@@ -250,6 +250,17 @@ pub(super) fn no_tls_splice(remedy: &str) -> Degradation {
     )
 }
 
+/// Where a socket receives frames that no hook sees.
+pub(super) fn frames_in_rings() -> Degradation {
+    blocker(
+        "packet_rings",
+        "a process captures packets into memory that it shares with the kernel (a ring, as tcpdump \
+         does): the frames that it gets are not counted, because no call receives them"
+            .to_owned(),
+        "",
+    )
+}
+
 fn permission_blocker(facts: &Facts) -> Option<Degradation> {
     let error = facts.may_load.as_ref().err()?;
     let is_locked = facts.lockdown.as_deref() == Some("confidentiality");

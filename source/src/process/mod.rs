@@ -7,4 +7,4 @@ mod table;
 mod user;
 
 pub(crate) use proc::ProcFolder;
-pub(crate) use table::ProcessTable;
+pub(crate) use table::{ProcessTable, others};

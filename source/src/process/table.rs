@@ -20,6 +20,9 @@ const MAX_KEPT: usize = 65_536;
 /// Name of a process that could not be found out.
 pub(crate) const UNKNOWN_NAME: &str = "[unknown]";
 
+/// Name of what stands for processes that were too many to be told apart.
+pub(crate) const OTHERS_NAME: &str = "[others]";
+
 /// Names processes, and remembers the names.
 pub(crate) struct ProcessTable {
     proc: ProcFolder,
@@ -131,6 +134,14 @@ impl ProcessTable {
             let (_, &mut limit, _) = uses.select_nth_unstable(excess);
             self.known.retain(|_key, entry| entry.last_used > limit);
         }
+    }
+}
+
+/// Whom the bytes are charged to for which the kernel had no row left.
+pub(crate) fn others() -> Process {
+    Process {
+        name: OTHERS_NAME.to_owned(),
+        ..unknown(ProcessKey::default())
     }
 }
 
