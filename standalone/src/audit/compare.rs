@@ -99,15 +99,15 @@ impl Attributed {
     }
 }
 
-/// One connection on which the two sides differ, or whose sockets the kernel does not tell about.
+/// One connection on which the two sides differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Differing {
-    /// Address and port here; the port alone if there was no socket.
+    /// Address and port here.
     pub local: SocketAddr,
     /// The other end.
     pub remote: SocketAddr,
     /// User that the socket belongs to.
-    pub uid: Option<u32>,
+    pub uid: u32,
     /// Inode of the socket's file, `None` if it was closed when it was seen first.
     pub inode: Option<u32>,
     /// Names of the processes that nettally attributed bytes to.
@@ -140,6 +140,8 @@ pub struct Balance {
     pub over_attributed: Bytes,
     /// Both of these, of what the kernel moved.
     pub difference_percent: f64,
+    /// Part of the attributed bytes that a count of the kernel stands against.
+    pub compared_percent: f64,
     /// Attributed, but outside the comparison: see [`NotCompared`].
     pub not_compared: NotCompared,
     /// Largest difference first.
@@ -151,10 +153,12 @@ pub struct Balance {
 pub struct NotCompared {
     /// Sockets with kernel TLS or MPTCP, whose bytes are not the application's.
     pub layered: Bytes,
-    /// Sockets that were closed before the end, but kept open by their process, or that were
-    /// disconnected (`SO_LINGER` of 0): the kernel forgets their counts.
+    /// Sockets that were listed, and then closed but kept open by their process, or disconnected: the
+    /// kernel forgets their counts.
     pub forgotten: Bytes,
-    /// Sockets in namespaces that we may not enter or found late, or whose last message was lost.
+    /// Connections of which the kernel told nothing: as above between two listings, such as those
+    /// that `SO_LINGER` of 0 aborts; in namespaces that we may not enter or found late; or the last
+    /// message was lost.
     pub not_seen: Bytes,
 }
 
@@ -176,12 +180,8 @@ struct Sockets {
     has_layer: bool,
 }
 
-/// Compares. `may_miss_sockets` says whether there may be sockets that were not seen.
-pub(super) fn compare(
-    sockets: Vec<SocketMoved>,
-    attributed: Attributed,
-    may_miss_sockets: bool,
-) -> Compared {
+/// Compares.
+pub(super) fn compare(sockets: Vec<SocketMoved>, attributed: Attributed) -> Compared {
     let Attributed {
         mut connections,
         without_connection,
@@ -191,17 +191,17 @@ pub(super) fn compare(
     let mut balance = Balance {
         sockets: sockets.len() as u64,
         kernel: Moved::ZERO,
-        attributed: without_connection,
+        attributed: Bytes::default(),
         attributed_without_connection: without_connection,
         unattributed: Bytes::default(),
         over_attributed: Bytes::default(),
         difference_percent: 0.0,
+        compared_percent: 100.0,
         not_compared: NotCompared::default(),
         differing: Vec::new(),
     };
-    let (groups, forgotten_ports) = grouped(sockets);
     let mut room = Bytes::default();
-    for (connection, group) in groups {
+    for (connection, group) in grouped(sockets) {
         let (bytes, processes) = connections.remove(&connection).unwrap_or_default();
         if group.has_layer {
             balance.not_compared.layered.add(bytes);
@@ -211,29 +211,17 @@ pub(super) fn compare(
             sent_bytes: room_in(group.moved.sent_bytes, bytes.sent_bytes),
             received_bytes: room_in(group.moved.received_bytes, bytes.received_bytes),
         });
-        balance.take(connection, Some(&group), bytes, processes);
+        balance.take(connection, &group, bytes, processes);
     }
-    for (connection, (bytes, processes)) in connections {
-        let NotCompared {
-            forgotten,
-            not_seen,
-            ..
-        } = &mut balance.not_compared;
-        if forgotten_ports.contains(&connection.local_port) {
-            forgotten.add(bytes);
-        } else if may_miss_sockets {
-            not_seen.add(bytes);
-        } else {
-            balance.take(connection, None, bytes, processes);
-        }
+    for (bytes, _processes) in connections.into_values() {
+        balance.not_compared.not_seen.add(bytes);
     }
     // These belong to some of the connections, as far as those have room for them.
+    let too_many = without_connection.without(room);
+    balance.not_compared.not_seen.add(too_many);
+    balance.attributed.add(without_connection.without(too_many));
     balance.unattributed = balance.unattributed.without(without_connection);
-    if !may_miss_sockets && forgotten_ports.is_empty() {
-        balance
-            .over_attributed
-            .add(without_connection.without(room));
-    }
+    balance.compared_percent = balance.compared_percent();
     balance.difference_percent = percent(
         balance
             .unattributed
@@ -257,20 +245,16 @@ pub(super) fn compare(
     }
 }
 
-/// Sockets by connection, and the ports of those whose remote the kernel has forgotten.
-fn grouped(sockets: Vec<SocketMoved>) -> (BTreeMap<Connection, Sockets>, BTreeSet<u16>) {
+/// Sockets by connection, but for those whose remote the kernel has forgotten.
+fn grouped(sockets: Vec<SocketMoved>) -> BTreeMap<Connection, Sockets> {
     let mut groups = BTreeMap::<Connection, Sockets>::new();
-    let mut forgotten_ports = BTreeSet::new();
     for SocketMoved { reading, moved } in sockets {
         if reading.remote.port() == 0 {
-            if reading.was_reset {
-                forgotten_ports.insert(reading.local.port());
-            }
             continue;
         }
         let connection = Connection {
             local_port: reading.local.port(),
-            remote: without_scope(reading.remote),
+            remote: reading.remote,
         };
         let group = groups.entry(connection).or_insert_with(|| Sockets {
             local: reading.local,
@@ -282,7 +266,7 @@ fn grouped(sockets: Vec<SocketMoved>) -> (BTreeMap<Connection, Sockets>, BTreeSe
         group.moved = group.moved.plus(moved);
         group.has_layer |= reading.has_layer;
     }
-    (groups, forgotten_ports)
+    groups
 }
 
 /// What may still be attributed without being too much.
@@ -291,33 +275,29 @@ fn room_in(span: Span, attributed: u64) -> u64 {
         .map_or(u64::MAX, |high| high.saturating_sub(attributed))
 }
 
-fn without_scope(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip(), address.port())
-}
-
 impl Balance {
     fn take(
         &mut self,
         connection: Connection,
-        sockets: Option<&Sockets>,
+        sockets: &Sockets,
         attributed: Bytes,
         processes: BTreeSet<String>,
     ) {
-        let Connection { local_port, remote } = connection;
-        let kernel = sockets.map_or(Moved::ZERO, |sockets| sockets.moved);
+        let &Sockets {
+            local,
+            uid,
+            inode,
+            moved: kernel,
+            has_layer: _,
+        } = sockets;
         let (sent_less, sent_more) = kernel.sent_bytes.distance(attributed.sent_bytes);
         let (received_less, received_more) =
             kernel.received_bytes.distance(attributed.received_bytes);
         let differing = Differing {
-            local: sockets.map_or_else(
-                || SocketAddr::new([0, 0, 0, 0].into(), local_port),
-                |sockets| sockets.local,
-            ),
-            remote,
-            uid: sockets.map(|sockets| sockets.uid),
-            inode: sockets
-                .map(|sockets| sockets.inode)
-                .filter(|&inode| inode != 0),
+            local,
+            remote: connection.remote,
+            uid,
+            inode: (inode != 0).then_some(inode),
             processes,
             kernel,
             attributed,
@@ -353,6 +333,23 @@ impl Balance {
         if differing.unattributed.sum() > 0 || differing.over_attributed.sum() > 0 {
             self.differing.push(differing);
         }
+    }
+
+    fn compared_percent(&self) -> f64 {
+        let NotCompared {
+            layered,
+            forgotten,
+            not_seen,
+        } = self.not_compared;
+        // What is forgotten is on sockets that were seen.
+        let compared = self.attributed.without(forgotten).sum();
+        let left_out = [layered, forgotten, not_seen];
+        let left_out = left_out.iter().map(|bytes| bytes.sum());
+        100.0
+            - percent(
+                left_out.clone().sum(),
+                compared.saturating_add(left_out.sum()),
+            )
     }
 }
 
@@ -466,7 +463,7 @@ mod tests {
     }
 
     fn balance(sockets: Vec<SocketMoved>, usage: Vec<Usage>) -> Balance {
-        compare(sockets, attributed(usage, Losses::default()), false).balance
+        compare(sockets, attributed(usage, Losses::default())).balance
     }
 
     fn sent(balance: &Balance) -> (u64, u64, f64) {
@@ -513,7 +510,7 @@ mod tests {
             panic!("{:?}", found.differing);
         };
         assert_eq!(row.local.port(), 5);
-        assert_eq!((row.uid, row.inode), (Some(1000), Some(77)));
+        assert_eq!((row.uid, row.inode), (1000, Some(77)));
     }
 
     #[test]
@@ -534,26 +531,27 @@ mod tests {
             sent(&balance(sockets(), vec![usage(5, None, 90)])),
             (10, 0, 10.0)
         );
-        assert_eq!(
-            sent(&balance(sockets(), vec![usage(5, None, 120)])),
-            (0, 20, 20.0)
-        );
+        let found = balance(sockets(), vec![usage(5, None, 120)]);
+        assert_eq!(sent(&found), (0, 0, 0.0));
+        assert_eq!(found.attributed.sent_bytes, 100);
+        assert_eq!(found.not_compared.not_seen.sent_bytes, 20);
     }
 
     #[test]
-    fn a_row_without_a_socket_is_too_much_unless_there_may_be_one() {
-        let usage = || vec![usage(5, Some(REMOTE), 10)];
-        assert_eq!(sent(&balance(Vec::new(), usage())), (0, 10, 100.0));
-        let found = compare(Vec::new(), attributed(usage(), Losses::default()), true).balance;
-        assert_eq!(sent(&found), (0, 0, 0.0));
-        assert_eq!(found.not_compared.not_seen.sent_bytes, 10);
-
+    fn a_row_without_a_socket_is_not_compared() {
         let mut reset = socket(5, Span::exactly(0));
         reset.reading.was_reset = true;
         reset.reading.remote.set_port(0);
-        let found = balance(vec![reset], usage());
-        assert_eq!(found.not_compared.forgotten.sent_bytes, 10);
+        let sockets = vec![reset, socket(6, Span::exactly(30))];
+        let rows = vec![usage(5, Some(REMOTE), 10), usage(6, Some(REMOTE), 30)];
+        let found = balance(sockets, rows);
+        assert_eq!(found.not_compared.not_seen.sent_bytes, 10);
         assert_eq!(sent(&found), (0, 0, 0.0));
+        assert!(
+            (found.compared_percent - 75.0).abs() < 1e-9,
+            "{}",
+            found.compared_percent
+        );
     }
 
     #[test]
@@ -580,7 +578,8 @@ mod tests {
         };
         losses.add(LossReason::OwnerUnknown, count);
         losses.add(LossReason::RemoteUnresolved, count);
-        let found = compare(Vec::new(), attributed(Vec::new(), losses), false);
+        let found = compare(Vec::new(), attributed(Vec::new(), losses));
+        assert!((found.balance.compared_percent - 100.0).abs() < 1e-9);
         assert_eq!(found.lost_bytes.sent_bytes, 7);
         assert_eq!(found.lost.len(), 2);
     }

@@ -19,7 +19,8 @@
 //!   when nettally sees the socket next: until then it is unattributed too.
 //! - *Lost*: what nettally itself knows to be in no row, by reason.
 //! - *Not compared*: bytes on sockets whose counts are not those of the application (kernel TLS,
-//!   MPTCP), are forgotten by the kernel (aborted, or closed but kept open), or are not seen.
+//!   MPTCP), are forgotten by the kernel (aborted, or closed but kept open), or are not seen. If that
+//!   is more than half of all, the two do not agree, whatever the rest says.
 //!
 //! Other protocols have no count for each socket in any kernel. For them the kernel's [`figures`] are
 //! printed beside ours, without a verdict: datagrams without bytes, and bytes with all headers.
@@ -73,6 +74,9 @@ const NEW_NAMESPACES: Duration = Duration::from_secs(1);
 /// How long the last messages are waited for: at least, and at most if some are missing.
 const LAST_MESSAGES: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(2));
 
+/// Part of the attributed bytes that must have been compared for a verdict.
+const COMPARED_PERCENT: f64 = 50.0;
+
 /// What was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -84,7 +88,8 @@ pub struct Report {
     pub backend: String,
     /// Release of the running kernel.
     pub kernel: String,
-    /// Whether the difference is within the tolerance.
+    /// Whether the difference is within the tolerance, and half of what was attributed could be
+    /// compared at all.
     pub agrees: bool,
     /// As it was asked for.
     pub tolerance_percent: f64,
@@ -248,13 +253,12 @@ impl Audit {
             self.look()?;
         }
 
-        let may_miss_sockets = self.namespaces.are_incomplete() || self.overflows > 0;
         let Compared {
             balance,
             lost,
             lost_bytes,
             other_protocols,
-        } = compare(self.sockets.moved(), self.attributed, may_miss_sockets);
+        } = compare(self.sockets.moved(), self.attributed);
         let HealthReport {
             backend,
             kernel,
@@ -275,7 +279,8 @@ impl Audit {
             until,
             backend,
             kernel,
-            agrees: balance.difference_percent <= tolerance_percent,
+            agrees: balance.difference_percent <= tolerance_percent
+                && balance.compared_percent >= COMPARED_PERCENT,
             tolerance_percent,
             tcp: balance,
             losses: lost,
