@@ -7,7 +7,7 @@
 //! can be reached ([`namespaces`]). Sockets are listed right before and right after the instant at
 //! which our count begins, and again around its end; those that end in between are told by the
 //! kernel's own messages. [`sockets`] makes of that what each moved: exactly, or between two bounds
-//! where traffic was moving in the instants of start and end. [`compare`] holds both against each
+//! where traffic was moving in the instants of start and end. [`mod@compare`] holds both against each
 //! other, connection by connection.
 //!
 //! # What each figure includes
@@ -25,33 +25,34 @@
 //! Other protocols have no count for each socket in any kernel. For them the kernel's [`figures`] are
 //! printed beside ours, without a verdict: datagrams without bytes, and bytes with all headers.
 
+mod attributed;
 mod collector;
 mod compare;
 mod diag;
 mod figures;
 mod message;
 mod namespaces;
+mod report;
 mod sockets;
 mod span;
 mod text;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
-use nettally_source::{
-    Degradation, Event, HealthReport, LossCount, LossReason, ProcessNetworkConfig, Protocol,
-};
-use serde::Serialize;
+use nettally_source::{Event, HealthReport, ProcessNetworkConfig};
 
+use attributed::Attributed;
 use collector::Collector;
-use compare::{Attributed, Compared, compare};
+use compare::{Compared, compare};
 use namespaces::Namespaces;
 use sockets::{Listing, Sockets};
 
-pub use compare::{Balance, Bytes, Differing, NotCompared};
+pub use attributed::Bytes;
+pub use compare::{Balance, Differing, NotCompared};
 pub use figures::Figures;
+pub use report::Report;
 pub use span::{Moved, Span};
 
 /// Seconds between two drains.
@@ -76,46 +77,6 @@ const LAST_MESSAGES: (Duration, Duration) = (Duration::from_millis(300), Duratio
 
 /// Part of the attributed bytes that must have been compared for a verdict.
 const COMPARED_PERCENT: f64 = 50.0;
-
-/// What was found.
-#[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    /// When counting began.
-    pub since: Timestamp,
-    /// When it ended.
-    pub until: Timestamp,
-    /// Name of the set of hooks.
-    pub backend: String,
-    /// Release of the running kernel.
-    pub kernel: String,
-    /// Whether the difference is within the tolerance, and half of what was attributed could be
-    /// compared at all.
-    pub agrees: bool,
-    /// As it was asked for.
-    pub tolerance_percent: f64,
-    /// TCP, with a verdict.
-    pub tcp: Balance,
-    /// What nettally says it lost, by reason; remotes that were not resolved and the like too.
-    pub losses: BTreeMap<LossReason, LossCount>,
-    /// Of it, what is in no row.
-    pub lost: Bytes,
-    /// What was attributed over other protocols, without a verdict.
-    pub other_protocols: BTreeMap<Protocol, Bytes>,
-    /// What the kernel counts of them all.
-    pub figures: Figures,
-    /// Network namespaces that were read.
-    pub namespaces: u64,
-    /// Network namespaces that were found after the start, when sockets of theirs may have ended.
-    pub namespaces_found_late: u64,
-    /// Network namespaces that we may not enter.
-    pub namespaces_refused: u64,
-    /// Whether there are processes whose namespace we may not even see.
-    pub has_hidden_processes: bool,
-    /// How often the kernel had no room for messages of ended sockets.
-    pub messages_overflowed: u64,
-    /// What nettally does not see on this kernel.
-    pub degradations: Vec<Degradation>,
-}
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -334,13 +295,5 @@ impl Audit {
             }
         }
         Ok(())
-    }
-}
-
-impl Report {
-    /// The report for people, with the largest `rows` differences.
-    #[must_use]
-    pub fn text(&self, rows: usize) -> String {
-        text::text(self, rows)
     }
 }
