@@ -1,7 +1,7 @@
 //! `nettally audit`: does what nettally attributed add up to what the kernel itself counted?
 //!
 //! # Method
-//! A [collector](collector) of our own attaches its own programs and counts for the period; a daemon
+//! A collector of our own ([`collector`]) attaches its own programs and counts for the period; a daemon
 //! that runs beside it is not touched, and not asked. Against it stand the counts that the kernel
 //! keeps of each TCP socket ([`diag`], [`message`]), whoever owns it, in every network namespace that
 //! can be reached ([`namespaces`]). Sockets are listed right before and right after the instant at
