@@ -4,20 +4,30 @@
 //! call the kernel through [`sys`], add every returned count to a [`Ledger`], and print it as one
 //! line of JSON when they end. What was requested counts for nothing.
 
+pub mod before;
 pub mod churn;
+pub mod datagrams;
 pub mod drip;
 pub mod endings;
 pub mod held;
+pub mod icmp;
 mod ledger;
 pub mod mapped;
+pub mod namespaces;
+pub mod needs;
+mod netfilter;
+pub mod nothing;
+pub mod packet;
 pub mod place;
 pub mod process;
 pub mod program;
 pub mod raw;
+pub mod sctp;
 pub mod storm;
 pub mod sys;
 pub mod tcp;
 pub mod udp;
+pub mod udplite;
 
 pub use ledger::{Ledger, Moved, Protocol};
 
@@ -80,6 +90,29 @@ impl Case {
 
 /// All cases, TCP first.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    let groups = [tcp::CASES, endings::CASES, udp::CASES, raw::CASES];
-    groups.into_iter().flatten()
+    let groups = tcp::GROUPS.iter().chain(udp::GROUPS).copied();
+    let others = [
+        udplite::CASES,
+        icmp::CASES,
+        raw::CASES,
+        sctp::CASES,
+        packet::CASES,
+        nothing::CASES,
+    ];
+    groups.chain(others).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_rows_have_a_name_or_title_in_common() {
+        let names: BTreeSet<&str> = cases().map(|case| case.name).collect();
+        let titles: BTreeSet<&str> = cases().map(|case| case.title).collect();
+        assert_eq!(names.len(), cases().count());
+        assert_eq!(titles.len(), cases().count());
+    }
 }

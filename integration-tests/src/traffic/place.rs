@@ -59,7 +59,8 @@ impl Place {
         Ok((socket, address))
     }
 
-    fn address(&self, family: Family) -> IpAddr {
+    /// The address for that family.
+    pub(super) fn address(&self, family: Family) -> IpAddr {
         match family {
             Family::V4 => self.ipv4.into(),
             Family::V6 => self.ipv6.into(),
@@ -68,7 +69,7 @@ impl Place {
     }
 
     /// Sockets stay in the namespace in which they were made.
-    fn inside<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pub(super) fn inside<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let Some(namespace) = &self.namespace else {
             return work();
         };

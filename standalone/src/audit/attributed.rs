@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use nettally_source::{LossReason, Losses, Protocol, Remote, Usage, UsageBatch};
+use nettally_source::{LossClass, LossReason, Losses, Protocol, Remote, Usage, UsageBatch};
 use serde::Serialize;
 
 /// Bytes in both directions.
@@ -97,19 +97,10 @@ impl Attributed {
 pub(super) fn lost_bytes(losses: &Losses) -> Bytes {
     let mut lost = Bytes::default();
     for (reason, count) in &losses.0 {
-        let is_in_no_row = match reason {
-            LossReason::FlowsFull
-            | LossReason::SocketStorage
-            | LossReason::OwnerUnknown
-            | LossReason::RecursionMissed
-            | LossReason::DrainMismatch
-            | LossReason::NotDelivered
-            | LossReason::SinkQueueFull
-            | LossReason::SinkFailed => true,
-            LossReason::ProcessesFull
-            | LossReason::RemoteUnresolved
-            | LossReason::OverReported
-            | LossReason::ProcessUnknown => false,
+        let is_in_no_row = match reason.class() {
+            LossClass::Bytes => *reason != LossReason::OverReported,
+            LossClass::Delivery => true,
+            LossClass::Detail => false,
         };
         if is_in_no_row {
             lost.add(Bytes {

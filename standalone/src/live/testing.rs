@@ -52,6 +52,16 @@ pub(crate) fn flow(name: &str, pid: u32, remote: &str, sent: u64, received: u64)
     }
 }
 
+/// Frames of the link layer.
+pub(crate) fn frames(name: &str, pid: u32, sent: u64, received: u64) -> Usage {
+    Usage {
+        protocol: Protocol::Packet,
+        local_port: 0,
+        remote: Remote::None,
+        ..flow(name, pid, "192.0.2.1", sent, received)
+    }
+}
+
 /// A healthy tracepoint source.
 pub(crate) fn health() -> HealthReport {
     HealthReport {
@@ -64,6 +74,8 @@ pub(crate) fn health() -> HealthReport {
             runs: 0,
             run_time_ns: 0,
             recursion_misses: 0,
+            instructions: 1_234,
+            memory_bytes: 20_480,
         }],
         degradations: Vec::new(),
         losses: Losses::default(),
@@ -71,6 +83,7 @@ pub(crate) fn health() -> HealthReport {
         flows: 1,
         flows_capacity: 65_536,
         drain_ms: 0.5,
+        load_ms: 38.5,
     }
 }
 
