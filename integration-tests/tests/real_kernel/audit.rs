@@ -166,6 +166,13 @@ fn what_is_attributed_is_what_the_kernel_counted() {
     );
     assert_eq!(number(&report, "/messages_overflowed"), 0, "{report:#}");
     assert!(number(&report, "/namespaces") >= 2, "{report:#}");
+    let compared = report.pointer("/tcp/compared_percent");
+    assert!(
+        compared
+            .and_then(Value::as_f64)
+            .is_some_and(|percent| percent > 90.0),
+        "{report:#}"
+    );
     // Nothing was compared with nothing: all of it is on both sides, but for the readers that reset
     // their connection, which the kernel forgets.
     let of = |row: &Moved| if row.process == "s-tcp-reset" { 0 } else { 1 };

@@ -1,13 +1,13 @@
 //! `nettally audit`: does what nettally attributed add up to what the kernel itself counted?
 //!
 //! # Method
-//! A [collector](collector) of our own attaches its own programs and counts for the period; a daemon
+//! A collector of our own ([`collector`]) attaches its own programs and counts for the period; a daemon
 //! that runs beside it is not touched, and not asked. Against it stand the counts that the kernel
 //! keeps of each TCP socket ([`diag`], [`message`]), whoever owns it, in every network namespace that
 //! can be reached ([`namespaces`]). Sockets are listed right before and right after the instant at
 //! which our count begins, and again around its end; those that end in between are told by the
 //! kernel's own messages. [`sockets`] makes of that what each moved: exactly, or between two bounds
-//! where traffic was moving in the instants of start and end. [`compare`] holds both against each
+//! where traffic was moving in the instants of start and end. [`mod@compare`] holds both against each
 //! other, connection by connection.
 //!
 //! # What each figure includes
@@ -19,38 +19,40 @@
 //!   when nettally sees the socket next: until then it is unattributed too.
 //! - *Lost*: what nettally itself knows to be in no row, by reason.
 //! - *Not compared*: bytes on sockets whose counts are not those of the application (kernel TLS,
-//!   MPTCP), are forgotten by the kernel (aborted, or closed but kept open), or are not seen.
+//!   MPTCP), are forgotten by the kernel (aborted, or closed but kept open), or are not seen. If that
+//!   is more than half of all, the two do not agree, whatever the rest says.
 //!
 //! Other protocols have no count for each socket in any kernel. For them the kernel's [`figures`] are
 //! printed beside ours, without a verdict: datagrams without bytes, and bytes with all headers.
 
+mod attributed;
 mod collector;
 mod compare;
 mod diag;
 mod figures;
 mod message;
 mod namespaces;
+mod report;
 mod sockets;
 mod span;
 mod text;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
-use nettally_source::{
-    Degradation, Event, HealthReport, LossCount, LossReason, ProcessNetworkConfig, Protocol,
-};
-use serde::Serialize;
+use nettally_source::{Event, HealthReport, ProcessNetworkConfig};
 
+use attributed::Attributed;
 use collector::Collector;
-use compare::{Attributed, Compared, compare};
+use compare::{Compared, compare};
 use namespaces::Namespaces;
 use sockets::{Listing, Sockets};
 
-pub use compare::{Balance, Bytes, Differing, NotCompared};
+pub use attributed::Bytes;
+pub use compare::{Balance, Differing, NotCompared};
 pub use figures::Figures;
+pub use report::Report;
 pub use span::{Moved, Span};
 
 /// Seconds between two drains.
@@ -73,44 +75,8 @@ const NEW_NAMESPACES: Duration = Duration::from_secs(1);
 /// How long the last messages are waited for: at least, and at most if some are missing.
 const LAST_MESSAGES: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(2));
 
-/// What was found.
-#[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    /// When counting began.
-    pub since: Timestamp,
-    /// When it ended.
-    pub until: Timestamp,
-    /// Name of the set of hooks.
-    pub backend: String,
-    /// Release of the running kernel.
-    pub kernel: String,
-    /// Whether the difference is within the tolerance.
-    pub agrees: bool,
-    /// As it was asked for.
-    pub tolerance_percent: f64,
-    /// TCP, with a verdict.
-    pub tcp: Balance,
-    /// What nettally says it lost, by reason; remotes that were not resolved and the like too.
-    pub losses: BTreeMap<LossReason, LossCount>,
-    /// Of it, what is in no row.
-    pub lost: Bytes,
-    /// What was attributed over other protocols, without a verdict.
-    pub other_protocols: BTreeMap<Protocol, Bytes>,
-    /// What the kernel counts of them all.
-    pub figures: Figures,
-    /// Network namespaces that were read.
-    pub namespaces: u64,
-    /// Network namespaces that were found after the start, when sockets of theirs may have ended.
-    pub namespaces_found_late: u64,
-    /// Network namespaces that we may not enter.
-    pub namespaces_refused: u64,
-    /// Whether there are processes whose namespace we may not even see.
-    pub has_hidden_processes: bool,
-    /// How often the kernel had no room for messages of ended sockets.
-    pub messages_overflowed: u64,
-    /// What nettally does not see on this kernel.
-    pub degradations: Vec<Degradation>,
-}
+/// Part of the attributed bytes that must have been compared for a verdict.
+const COMPARED_PERCENT: f64 = 50.0;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -248,13 +214,12 @@ impl Audit {
             self.look()?;
         }
 
-        let may_miss_sockets = self.namespaces.are_incomplete() || self.overflows > 0;
         let Compared {
             balance,
             lost,
             lost_bytes,
             other_protocols,
-        } = compare(self.sockets.moved(), self.attributed, may_miss_sockets);
+        } = compare(self.sockets.moved(), self.attributed);
         let HealthReport {
             backend,
             kernel,
@@ -275,7 +240,8 @@ impl Audit {
             until,
             backend,
             kernel,
-            agrees: balance.difference_percent <= tolerance_percent,
+            agrees: balance.difference_percent <= tolerance_percent
+                && balance.compared_percent >= COMPARED_PERCENT,
             tolerance_percent,
             tcp: balance,
             losses: lost,
@@ -329,13 +295,5 @@ impl Audit {
             }
         }
         Ok(())
-    }
-}
-
-impl Report {
-    /// The report for people, with the largest `rows` differences.
-    #[must_use]
-    pub fn text(&self, rows: usize) -> String {
-        text::text(self, rows)
     }
 }

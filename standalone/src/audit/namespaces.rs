@@ -95,11 +95,6 @@ impl Namespaces {
         }
     }
 
-    /// Whether there may be sockets that we do not see.
-    pub(super) fn are_incomplete(&self) -> bool {
-        self.hidden || self.late > 0 || !self.refused.is_empty()
-    }
-
     /// Every TCP socket of all of them.
     pub(super) fn sockets(&self) -> anyhow::Result<Vec<(Inode, Reading)>> {
         let mut all = Vec::new();

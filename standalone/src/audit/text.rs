@@ -49,6 +49,13 @@ pub(super) fn text(report: &Report, rows: usize) -> String {
             percent(tcp.difference_percent),
         ),
     );
+    add(
+        &mut text,
+        format_args!(
+            "compared         {:.4} % of what was attributed",
+            tcp.compared_percent
+        ),
+    );
     notes(&mut text, report);
     differing(&mut text, &tcp.differing, rows);
     others(&mut text, report);
@@ -95,9 +102,12 @@ fn notes(text: &mut String, report: &Report) {
         ),
         (
             forgotten,
-            "not compared: sockets that were aborted, or closed and kept open, which the kernel forgets",
+            "not compared: sockets that were closed and kept open, or disconnected, which the kernel forgets",
         ),
-        (not_seen, "not compared: sockets that could not be seen"),
+        (
+            not_seen,
+            "not compared: aborted connections and others that the kernel told nothing of",
+        ),
     ] {
         if bytes.sum() > 0 {
             notes.push(format!("{} {why}", human_bytes(bytes.sum())));
@@ -168,7 +178,7 @@ fn differing(text: &mut String, all: &[Differing], rows: usize) {
                 ));
             }
         }
-        words.extend(uid.map(|uid| format!("uid {uid}")));
+        words.push(format!("uid {uid}"));
         words.extend(inode.map(|inode| format!("inode {inode}")));
         if !processes.is_empty() {
             let names: Vec<_> = processes.iter().map(|name| printable(name)).collect();
@@ -264,7 +274,7 @@ mod tests {
         let row = Differing {
             local: "10.0.0.1:5000".parse().unwrap(),
             remote: "192.0.2.1:443".parse().unwrap(),
-            uid: Some(1000),
+            uid: 1000,
             inode: None,
             processes: ["cu\u{1b}rl".to_owned()].into(),
             kernel: Moved::ZERO,
@@ -290,6 +300,7 @@ mod tests {
                 unattributed: bytes(12_000),
                 over_attributed: Bytes::default(),
                 difference_percent: 0.000_001,
+                compared_percent: 99.5,
                 not_compared: NotCompared {
                     forgotten: bytes(5),
                     ..NotCompared::default()

@@ -18,7 +18,8 @@ const ROWS: usize = 10;
 
 /// Options of `audit`.
 ///
-/// The exit status is 0 if the difference is within the tolerance, else 1.
+/// The exit status is 0 if the difference is within the tolerance and at least half of the attributed
+/// TCP bytes could be compared, else 1.
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// How long to compare, 1s to 1h.
