@@ -1,0 +1,331 @@
+//! The kernel's own count of calls beside the runs of our hooks: every call of the functions that
+//! move bytes is seen by exactly one run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use nettally_integration_tests::harness::daemon::Daemon;
+use nettally_integration_tests::harness::generator;
+use serde::Serialize;
+
+use crate::kprobes::Kprobes;
+use crate::line::Line;
+use crate::runs::{self, Statistics};
+
+/// The four functions, and what stands for them on IPv6.
+const FUNCTIONS: [&str; 6] = [
+    "tcp_sendmsg",
+    "tcp_recvmsg",
+    "udp_sendmsg",
+    "udp_recvmsg",
+    "udpv6_sendmsg",
+    "udpv6_recvmsg",
+];
+
+/// Rows whose calls go the same way.
+struct Group {
+    name: &'static str,
+    rows: &'static [&'static str],
+    /// What a call of a socket enters first; empty where it enters none of the functions.
+    enters: [&'static str; 2],
+    /// In which direction there are more or fewer calls than that, and why.
+    exception: Option<(Direction, &'static str)>,
+}
+
+const GROUPS: &[Group] = &[
+    Group {
+        name: "TCP",
+        rows: &[
+            "tcp-v4",
+            "tcp-v6",
+            "tcp-mapped",
+            "tcp-peek",
+            "tcp-waitall",
+            "tcp-trunc",
+            "tcp-more",
+            "tcp-zerocopy",
+            "tcp-shared",
+            "tcp-late",
+        ],
+        enters: ["tcp_sendmsg", "tcp_recvmsg"],
+        exception: None,
+    },
+    Group {
+        name: "UDP over IPv4",
+        rows: &[
+            "udp-v4",
+            "udp-con-v4",
+            "udp-noaddr",
+            "udp-peek",
+            "udp-trunc",
+            "udp-more",
+            "udp-errqueue",
+            "udp-shared",
+        ],
+        enters: ["udp_sendmsg", "udp_recvmsg"],
+        exception: None,
+    },
+    Group {
+        name: "UDP over IPv6",
+        rows: &["udp-v6", "udp-con-v6"],
+        enters: ["udpv6_sendmsg", "udpv6_recvmsg"],
+        exception: None,
+    },
+    Group {
+        name: "UDP over IPv4 on IPv6 sockets",
+        rows: &["udp-mapped", "udp-con-map"],
+        enters: ["udpv6_sendmsg", "udpv6_recvmsg"],
+        exception: Some((
+            Direction::Send,
+            "`udpv6_sendmsg` hands each of these sends to `udp_sendmsg`: one send, one run",
+        )),
+    },
+    Group {
+        name: "TCP `splice` in",
+        rows: &["tcp-spl-in"],
+        enters: ["tcp_sendmsg", ""],
+        exception: Some((
+            Direction::Receive,
+            "`tcp_splice_read` goes past `tcp_recvmsg`; the bytes are counted by the socket's \
+             consumed sequence",
+        )),
+    },
+];
+
+/// Calls and runs of a group in one direction.
+#[derive(Debug, Serialize)]
+pub(crate) struct Count {
+    group: String,
+    direction: Direction,
+    /// Calls of the functions of this direction.
+    calls: BTreeMap<String, u64>,
+    /// How many of these a socket made.
+    entered: u64,
+    /// Runs of our hooks of this direction.
+    runs: BTreeMap<String, u64>,
+    exception: String,
+    /// Whether every call of a socket is one run, and other functions were called only where that
+    /// is explained.
+    is_well: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Direction {
+    Send,
+    Receive,
+}
+
+impl Direction {
+    const BOTH: [Self; 2] = [Self::Send, Self::Receive];
+
+    fn of_function(name: &str) -> Self {
+        if name.ends_with("sendmsg") {
+            Self::Send
+        } else {
+            Self::Receive
+        }
+    }
+
+    /// Of a program that runs once for each call of a socket, by the start of its name.
+    fn of_program(name: &str) -> Option<Self> {
+        const SEND: [&str; 3] = ["sock_send_lengt", "inet_sendmsg", "inet6_sendmsg"];
+        const RECEIVE: [&str; 3] = ["sock_recv_lengt", "inet_recvmsg", "inet6_recvmsg"];
+        let is_one_of = |names: [&str; 3]| names.iter().any(|start| name.starts_with(start));
+        match (is_one_of(SEND), is_one_of(RECEIVE)) {
+            (true, _) => Some(Self::Send),
+            (false, true) => Some(Self::Receive),
+            (false, false) => None,
+        }
+    }
+}
+
+impl Count {
+    pub(crate) fn is_well(&self) -> bool {
+        self.is_well
+    }
+}
+
+fn is_well(
+    calls: &BTreeMap<String, u64>,
+    entered: u64,
+    runs: &BTreeMap<String, u64>,
+    exception: &str,
+) -> bool {
+    let calls: u64 = calls.values().sum();
+    let runs: u64 = runs.values().sum();
+    entered == runs && (calls == runs || !exception.is_empty())
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            group,
+            direction,
+            calls,
+            entered,
+            runs,
+            exception,
+            is_well,
+        } = self;
+        let verdict = if *is_well { "equal" } else { "DIFFERENT" };
+        write!(
+            f,
+            "calls {group} {direction:?}: {verdict}, {entered} calls of sockets ({calls:?}), \
+             runs {runs:?}; {exception}"
+        )
+    }
+}
+
+/// Runs the groups and prints what was counted; nothing where the kernel has no probes on
+/// functions. Nobody asks the daemon meanwhile, as its answers are sent like any other bytes.
+pub(crate) fn print(daemon: &Daemon, print: &mut impl FnMut(Line)) -> Result<()> {
+    if !Kprobes::are_there() {
+        return Ok(());
+    }
+    let statistics = Statistics::enable().context("cannot count runs")?;
+    let kprobes = Kprobes::attach(&FUNCTIONS).context("cannot count calls")?;
+    let counter = Counter::of(daemon, &kprobes)?;
+    let nothing = Group {
+        name: "nothing for a second",
+        rows: &[],
+        enters: ["", ""],
+        exception: None,
+    };
+    for group in [&nothing].into_iter().chain(GROUPS) {
+        for count in counter.group(group)? {
+            print(Line::Calls(count));
+        }
+    }
+    drop(kprobes);
+    drop(statistics);
+    Ok(())
+}
+
+/// Where the figures come from.
+struct Counter<'a> {
+    daemon: u32,
+    kprobes: &'a Kprobes,
+    /// Our hooks: number, direction and name.
+    programs: Vec<(u64, Direction, String)>,
+}
+
+/// Calls by function, and runs by number of the program.
+type Figures = (BTreeMap<String, u64>, BTreeMap<u64, u64>);
+
+impl<'a> Counter<'a> {
+    fn of(daemon: &Daemon, kprobes: &'a Kprobes) -> Result<Self> {
+        let mut programs = Vec::new();
+        for (program, _runs) in runs::of_process(daemon.pid())? {
+            let name = runs::name(program)?;
+            if let Some(direction) = Direction::of_program(&name) {
+                programs.push((program, direction, name));
+            }
+        }
+        let has = |direction| programs.iter().any(|&(_, of, _)| of == direction);
+        if !Direction::BOTH.into_iter().all(has) {
+            bail!("the daemon has no program for a direction: {programs:?}");
+        }
+        Ok(Self {
+            daemon: daemon.pid(),
+            kprobes,
+            programs,
+        })
+    }
+
+    fn figures(&self) -> Result<Figures> {
+        Ok((self.kprobes.counts()?, runs::of_process(self.daemon)?))
+    }
+
+    fn group(&self, group: &Group) -> Result<[Count; 2]> {
+        const PATIENCE: Duration = Duration::from_secs(300);
+        // Connections of the harness itself come to their end.
+        std::thread::sleep(Duration::from_millis(500));
+        let before = self.figures()?;
+        if group.rows.is_empty() {
+            std::thread::sleep(Duration::from_secs(1));
+        } else {
+            let arguments = [&["cases"], group.rows].concat();
+            let ran = generator::try_run(&arguments, PATIENCE);
+            ran.map_err(anyhow::Error::msg)?;
+        }
+        let after = self.figures()?;
+        Ok(Direction::BOTH.map(|direction| self.count(group, direction, &before, &after)))
+    }
+
+    fn count(
+        &self,
+        group: &Group,
+        direction: Direction,
+        before: &Figures,
+        after: &Figures,
+    ) -> Count {
+        let calls_of = |function: &str| {
+            let of = |(calls, _runs): &Figures| calls.get(function).copied().unwrap_or_default();
+            of(after) - of(before)
+        };
+        let runs_of = |program: &u64| {
+            let of = |(_calls, runs): &Figures| runs.get(program).copied().unwrap_or_default();
+            of(after) - of(before)
+        };
+        let of_direction = |name: &&&str| Direction::of_function(name) == direction;
+        let [send, receive] = group.enters;
+        let entered = match direction {
+            Direction::Send => send,
+            Direction::Receive => receive,
+        };
+        let programs = self.programs.iter().filter(|(_, of, _)| *of == direction);
+        let calls: BTreeMap<String, u64> = FUNCTIONS
+            .iter()
+            .filter(of_direction)
+            .map(|&function| (function.to_owned(), calls_of(function)))
+            .filter(|&(_, calls)| calls > 0)
+            .collect();
+        let entered = calls_of(entered);
+        let runs = programs
+            .map(|(program, _, name)| (name.clone(), runs_of(program)))
+            .collect();
+        let exception = group.exception.filter(|&(of, _why)| of == direction);
+        let exception = exception.map_or("", |(_of, why)| why);
+        Count {
+            group: group.name.to_owned(),
+            direction,
+            is_well: is_well(&calls, entered, &runs, exception),
+            calls,
+            entered,
+            runs,
+            exception: exception.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nettally_integration_tests::traffic::cases;
+
+    use super::*;
+
+    #[test]
+    fn the_rows_counted_are_rows_of_the_generator_that_every_kernel_has() {
+        for row in GROUPS.iter().flat_map(|group| group.rows) {
+            assert!(cases().any(|case| case.name == *row), "{row}");
+        }
+    }
+
+    #[test]
+    fn one_run_for_each_call_and_no_call_of_others_without_a_reason() {
+        let well = |calls: &[(&str, u64)], entered, runs, exception| {
+            let calls = calls.iter().map(|&(name, calls)| (name.to_owned(), calls));
+            let runs = [("inet_sendmsg".to_owned(), runs)].into();
+            is_well(&calls.collect(), entered, &runs, exception)
+        };
+        let nested = [("udpv6_sendmsg", 3), ("udp_sendmsg", 3)];
+        assert!(well(&[("tcp_sendmsg", 3)], 3, 3, ""));
+        assert!(!well(&[("tcp_sendmsg", 3)], 3, 2, ""));
+        assert!(!well(&[("tcp_sendmsg", 3)], 3, 4, "nested"));
+        assert!(!well(&nested, 3, 3, ""));
+        assert!(well(&nested, 3, 3, "nested"));
+    }
+}
