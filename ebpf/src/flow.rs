@@ -16,8 +16,11 @@ pub const COMM_LENGTH: usize = 16;
 /// Number of buffers that `FLOWS`, `PROCESSES` and `TOTALS` have: one is written, one is drained.
 pub const BUFFERS: u32 = 2;
 
-/// Rows a flow buffer can hold. One row is about 128 bytes of kernel memory.
+/// Rows a flow buffer holds unless the user says otherwise. One row is about 128 bytes of kernel memory.
 pub const MAX_FLOWS: u32 = 65_536;
+
+/// Rows a buffer has for processes whose flows found no room in it.
+pub const MAX_OVERFLOW: u32 = 4096;
 
 /// Rows a process buffer can hold.
 pub const MAX_PROCESSES: u32 = 16_384;
@@ -40,6 +43,23 @@ pub struct FlowKey {
     pub flags: u8,
     /// Always zero.
     pub padding: [u8; 2],
+}
+
+impl FlowKey {
+    /// Of nobody.
+    pub const ZERO: Self = Self {
+        process: ProcessKey {
+            start_boottime: 0,
+            tgid: 0,
+            padding: 0,
+        },
+        remote_address: Address([0; 4]),
+        remote_port: 0,
+        local_port: 0,
+        protocol: 0,
+        flags: 0,
+        padding: [0; 2],
+    };
 }
 
 /// An IPv6 address; IPv4 is folded in as `::ffff:a.b.c.d`.
@@ -183,6 +203,35 @@ pub mod protocol {
     pub const RAW: u8 = 255;
 }
 
+/// How many [`protocol`] numbers there are, rounded up.
+pub const PROTOCOLS: u32 = 8;
+
+/// Each of [`protocol`], at its [`protocol_index`].
+pub const PROTOCOL_NUMBERS: [u8; 7] = [
+    protocol::TCP,
+    protocol::UDP,
+    protocol::UDPLITE,
+    protocol::ICMP,
+    protocol::RAW,
+    protocol::SCTP,
+    protocol::PACKET,
+];
+
+/// The place of a protocol among [`PROTOCOLS`]; of a number that is none of [`protocol`], the last.
+#[must_use]
+pub const fn protocol_index(number: u8) -> u32 {
+    match number {
+        protocol::TCP => 0,
+        protocol::UDP => 1,
+        protocol::UDPLITE => 2,
+        protocol::ICMP => 3,
+        protocol::RAW => 4,
+        protocol::SCTP => 5,
+        protocol::PACKET => 6,
+        _ => PROTOCOLS - 1,
+    }
+}
+
 const _: () = {
     assert!(size_of::<ProcessKey>() == 16);
     assert!(size_of::<FlowKey>() == 40);
@@ -223,6 +272,14 @@ mod tests {
             mapped([10, 1, 2, 3]).octets()[10..],
             [0xff, 0xff, 10, 1, 2, 3]
         );
+    }
+
+    #[test]
+    fn every_protocol_has_its_place() {
+        for (place, number) in PROTOCOL_NUMBERS.into_iter().enumerate() {
+            assert_eq!(protocol_index(number) as usize, place);
+        }
+        assert_eq!(protocol_index(0), PROTOCOLS - 1);
     }
 
     #[test]

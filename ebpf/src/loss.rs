@@ -4,7 +4,7 @@
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Loss {
-    /// The flow buffer was full: these bytes are in no row.
+    /// The flow buffer was full: these bytes are in a row of their process, without remote and ports.
     FlowsFull = 0,
     /// The process buffer was full: the bytes are in a row, its process has to be named from `/proc`.
     ProcessesFull = 1,
@@ -15,16 +15,30 @@ pub enum Loss {
     SocketStorage = 3,
     /// A TCP socket went away with bytes that no process had received: the kernel had, for itself.
     OwnerUnknown = 4,
+    /// The rows for processes whose flows found no room were full too: these bytes are in a row of
+    /// nobody.
+    OverflowFull = 5,
+    /// The kernel's memory could not be read: some row has a zero where a fact should be.
+    ReadFailed = 6,
+    /// More calls were under way than could be followed: the bytes of this one are in no row.
+    CallsFull = 7,
+    /// The kernel did not run the probe on the way out of a call: its bytes are in no row. Found when
+    /// the thread makes its next call.
+    ProbeMissed = 8,
 }
 
 impl Loss {
     /// All reasons, in the order of their index.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 9] = [
         Self::FlowsFull,
         Self::ProcessesFull,
         Self::RemoteUnresolved,
         Self::SocketStorage,
         Self::OwnerUnknown,
+        Self::OverflowFull,
+        Self::ReadFailed,
+        Self::CallsFull,
+        Self::ProbeMissed,
     ];
 }
 

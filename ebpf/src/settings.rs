@@ -1,6 +1,8 @@
 //! What user space tells the programs before they are loaded: read-only globals, which the verifier
 //! sees as constants.
 
+use crate::flow::{PROTOCOLS, protocol_index};
+
 /// Networks that a list of remotes can hold.
 pub const MAX_NETWORKS: u32 = 4096;
 
@@ -50,6 +52,22 @@ pub struct Offsets {
     pub tcp_rcv_nxt: u32,
     /// `tcp_sock.copied_seq` (u32)
     pub tcp_copied_seq: u32,
+    /// `udp_sock.pending` (i32): not 0 while a datagram is put together
+    pub udp_pending: u32,
+    /// `socket.sk` (pointer)
+    pub socket_sk: u32,
+    /// `msghdr.msg_name` (pointer)
+    pub message_name: u32,
+    /// `msghdr.msg_namelen` (i32)
+    pub message_name_length: u32,
+    /// `sk_buff.head` (pointer)
+    pub skb_head: u32,
+    /// `sk_buff.protocol` (be16)
+    pub skb_protocol: u32,
+    /// `sk_buff.network_header` (u16)
+    pub skb_network_header: u32,
+    /// `sk_buff.transport_header` (u16)
+    pub skb_transport_header: u32,
     /// `task_struct.group_leader` (pointer)
     pub task_group_leader: u32,
     /// `task_struct.real_parent` (pointer)
@@ -85,6 +103,14 @@ impl Offsets {
         tcp_bytes_received: UNSET,
         tcp_rcv_nxt: UNSET,
         tcp_copied_seq: UNSET,
+        udp_pending: UNSET,
+        socket_sk: UNSET,
+        message_name: UNSET,
+        message_name_length: UNSET,
+        skb_head: UNSET,
+        skb_protocol: UNSET,
+        skb_network_header: UNSET,
+        skb_transport_header: UNSET,
         task_group_leader: UNSET,
         task_real_parent: UNSET,
         task_tgid: UNSET,
@@ -122,21 +148,12 @@ impl Settings {
 /// one that is not counted.
 #[must_use]
 pub const fn protocol_bit(protocol: u8) -> u32 {
-    use crate::flow::protocol;
-    match protocol {
-        protocol::TCP => 1,
-        protocol::UDP => 1 << 1,
-        protocol::UDPLITE => 1 << 2,
-        protocol::ICMP => 1 << 3,
-        protocol::RAW => 1 << 4,
-        protocol::SCTP => 1 << 5,
-        protocol::PACKET => 1 << 6,
-        _ => 0,
-    }
+    let index = protocol_index(protocol);
+    if index < PROTOCOLS - 1 { 1 << index } else { 0 }
 }
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 24 * 4);
+    assert!(size_of::<Offsets>() == 32 * 4);
     assert!(size_of::<Settings>() == 4 * 4);
 };
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nettally_ebpf::flow::{FlowCounters, FlowKey, MAX_FLOWS};
+use nettally_ebpf::flow::{FlowCounters, FlowKey};
 use nettally_ebpf::loss::Loss;
 use tracing::warn;
 
@@ -236,8 +236,9 @@ impl Collector {
             losses: self.losses.clone(),
             windows: self.windows,
             flows,
-            flows_capacity: MAX_FLOWS.into(),
+            flows_capacity: self.counters.flow_table_entries().into(),
             drain_ms,
+            load_ms: self.counters.load_ms(),
         }
     }
 }
@@ -257,6 +258,10 @@ fn reason(loss: Loss) -> LossReason {
         Loss::RemoteUnresolved => LossReason::RemoteUnresolved,
         Loss::SocketStorage => LossReason::SocketStorage,
         Loss::OwnerUnknown => LossReason::OwnerUnknown,
+        Loss::OverflowFull => LossReason::OverflowFull,
+        Loss::ReadFailed => LossReason::ReadFailed,
+        Loss::CallsFull => LossReason::CallsFull,
+        Loss::ProbeMissed => LossReason::ProbeMissed,
     }
 }
 

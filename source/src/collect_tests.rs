@@ -42,6 +42,14 @@ impl Counters for FakeKernel {
         &[]
     }
 
+    fn flow_table_entries(&self) -> u32 {
+        64
+    }
+
+    fn load_ms(&self) -> f64 {
+        1.5
+    }
+
     fn backend(&self) -> &'static str {
         "fake"
     }

@@ -1,5 +1,9 @@
 //! What a user may set on the source `process_network`.
 
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
 use async_trait::async_trait;
 use globset::Glob;
 use ipnet::IpNet;
@@ -24,7 +28,13 @@ pub struct ProcessNetworkConfig {
     pub remotes: RemoteSelection,
     /// Which processes to report, by glob on their name.
     pub processes: NameSelection,
+    /// Flows that fit into the kernel's table between two readings, 64 to 1048576. Beyond that,
+    /// bytes stay exact, but share a row of their process without remote and ports. Default 65536.
+    pub flow_table_entries: u32,
 }
+
+/// What `flow_table_entries` may be.
+pub const FLOW_TABLE_ENTRIES: RangeInclusive<u32> = 64..=1_048_576;
 
 impl Default for ProcessNetworkConfig {
     fn default() -> Self {
@@ -35,6 +45,7 @@ impl Default for ProcessNetworkConfig {
             loopback: true,
             remotes: RemoteSelection::default(),
             processes: NameSelection::default(),
+            flow_table_entries: 65_536,
         }
     }
 }
@@ -52,6 +63,44 @@ pub enum BackendChoice {
     Tracepoint,
     /// `kprobe` and `kretprobe`.
     Kprobe,
+}
+
+impl BackendChoice {
+    /// All, in the order they are shown.
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Fexit, Self::Tracepoint, Self::Kprobe];
+
+    /// As users write it: `auto`, `fexit`, `tracepoint`, `kprobe`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Fexit => "fexit",
+            Self::Tracepoint => "tracepoint",
+            Self::Kprobe => "kprobe",
+        }
+    }
+}
+
+impl fmt::Display for BackendChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A word that names no backend.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown backend `{0}`; allowed: auto, fexit, tracepoint, kprobe")]
+pub struct UnknownBackend(pub String);
+
+impl FromStr for BackendChoice {
+    type Err = UnknownBackend;
+
+    fn from_str(text: &str) -> std::result::Result<Self, UnknownBackend> {
+        Self::ALL
+            .into_iter()
+            .find(|choice| choice.name() == text)
+            .ok_or_else(|| UnknownBackend(text.to_owned()))
+    }
 }
 
 /// A selection of addresses. A remote is counted if `include` is empty or has it, and `exclude`
@@ -95,6 +144,17 @@ impl SourceConfig for ProcessNetworkConfig {
                 "empty, so nothing would be counted; allowed: tcp, udp, udplite, icmp, raw, sctp, packet",
             ));
         }
+        if !FLOW_TABLE_ENTRIES.contains(&self.flow_table_entries) {
+            problems.push(Problem::new(
+                "flow_table_entries",
+                format!(
+                    "{} is not between {} and {} flows",
+                    self.flow_table_entries,
+                    FLOW_TABLE_ENTRIES.start(),
+                    FLOW_TABLE_ENTRIES.end()
+                ),
+            ));
+        }
         let RemoteSelection { include, exclude } = &self.remotes;
         for (list, networks) in [("include", include), ("exclude", exclude)] {
             // One place is for cutting IPv4 out of an IPv6 network.
@@ -128,5 +188,40 @@ impl SourceConfig for ProcessNetworkConfig {
 
     async fn build(&self, cx: SourceContext) -> Result<Source> {
         crate::source::build(self.clone(), cx).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flow_table_has_a_size_that_a_kernel_can_give() {
+        for (entries, problem) in [
+            (63, "63 is not between 64 and 1048576 flows"),
+            (64, ""),
+            (1_048_576, ""),
+            (1_048_577, "1048577 is not between 64 and 1048576 flows"),
+        ] {
+            let config = ProcessNetworkConfig {
+                flow_table_entries: entries,
+                ..ProcessNetworkConfig::default()
+            };
+            let problems = config.validate().err().unwrap_or_default();
+            let expected: Vec<_> = (!problem.is_empty())
+                .then(|| Problem::new("flow_table_entries", problem))
+                .into_iter()
+                .collect();
+            assert_eq!(problems, expected);
+        }
+    }
+
+    #[test]
+    fn a_backend_is_written_as_it_is_read() {
+        for choice in BackendChoice::ALL {
+            assert_eq!(choice.name().parse(), Ok(choice));
+            assert_eq!(serde_json::to_value(choice).unwrap(), choice.name());
+        }
+        assert!("ebpf".parse::<BackendChoice>().is_err());
     }
 }

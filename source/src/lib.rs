@@ -29,8 +29,8 @@ pub use config::{BackendChoice, NameSelection, ProcessNetworkConfig, RemoteSelec
 pub use kernel::{KernelReport, examine};
 
 pub use pipeline::{
-    ComponentKey, Degradation, Error, Event, EventSink, HealthReport, Healthcheck, LossCount,
-    LossReason, Losses, Problem, Process, ProcessId, ProgramStats, Protocol, Remote, Result,
-    SendError, ShutdownSignal, ShutdownTrigger, Sink, SinkConfig, SinkContext, Source,
+    ComponentKey, Degradation, Error, Event, EventSink, HealthReport, Healthcheck, LossClass,
+    LossCount, LossReason, Losses, Problem, Process, ProcessId, ProgramStats, Protocol, Remote,
+    Result, SendError, ShutdownSignal, ShutdownTrigger, Sink, SinkConfig, SinkContext, Source,
     SourceConfig, SourceContext, StreamSink, Usage, UsageBatch, Window,
 };

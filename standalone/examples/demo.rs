@@ -227,6 +227,8 @@ fn health(time: Timestamp, degraded: bool) -> HealthReport {
             runs: 0,
             run_time_ns: 0,
             recursion_misses: 0,
+            instructions: 1_234,
+            memory_bytes: 20_480,
         }],
         degradations: if degraded {
             vec![degradation]
@@ -238,6 +240,7 @@ fn health(time: Timestamp, degraded: bool) -> HealthReport {
         flows: ACTORS.len() as u64,
         flows_capacity: 65_536,
         drain_ms: 0.4,
+        load_ms: 38.5,
     }
 }
 

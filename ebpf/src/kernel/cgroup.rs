@@ -4,7 +4,7 @@
 use core::ffi::c_void;
 use core::ptr::read_volatile;
 
-use aya_ebpf::bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock_addr};
+use aya_ebpf::bindings::bpf_sock_addr;
 use aya_ebpf::helpers::generated::bpf_get_socket_cookie;
 use aya_ebpf::macros::cgroup_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
@@ -13,7 +13,6 @@ use nettally_ebpf::flow::Address;
 
 use crate::handover::{self, Direction};
 use crate::socket::Remote;
-use crate::state::{self, SocketState};
 
 const ALLOW: i32 = 1;
 
@@ -60,8 +59,7 @@ fn hand_over(address: *mut bpf_sock_addr, direction: Direction, remote: &Remote)
     let state = if sk.is_null() {
         None
     } else {
-        let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
-        state::look_up(sk.cast::<c_void>(), &SocketState::NEW, create)
+        handover::datagram_or_new(sk.cast::<c_void>())
     };
     // SAFETY: the context is valid for the run of the program.
     let cookie = || unsafe { bpf_get_socket_cookie(address.cast::<c_void>()) };
@@ -81,11 +79,7 @@ fn reached(remote: Remote) -> Remote {
 fn ipv4(address: *mut bpf_sock_addr) -> Remote {
     // SAFETY: the context is valid for the run of the program.
     let ip = unsafe { (*address).user_ip4 };
-    Remote {
-        address: Address::folded(ip),
-        port: port(address),
-        is_known: true,
-    }
+    Remote::known(Address::folded(ip), port(address))
 }
 
 #[inline(always)]
@@ -100,11 +94,7 @@ fn ipv6(address: *mut bpf_sock_addr) -> Remote {
             read_volatile(&raw const (*address).user_ip6[3]),
         ]
     };
-    Remote {
-        address: Address(ip),
-        port: port(address),
-        is_known: true,
-    }
+    Remote::known(Address(ip), port(address))
 }
 
 /// `user_port` holds 16 bits in network byte order.

@@ -6,16 +6,18 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::helpers::generated::bpf_jiffies64;
 use aya_ebpf::macros::btf_map;
 use nettally_ebpf::flow::{
-    BUFFERS, BufferTotals, FLAG_UNRESOLVED, FlowCounters, FlowKey, MAX_FLOWS, MAX_PROCESSES,
-    ProcessKey, ProcessRecord,
+    BUFFERS, BufferTotals, FLAG_FOLDED, FLAG_UNRESOLVED, FlowCounters, FlowKey, MAX_FLOWS,
+    MAX_OVERFLOW, MAX_PROCESSES, PROTOCOLS, ProcessKey, ProcessRecord, protocol_index,
 };
 use nettally_ebpf::loss::Loss;
 
+use crate::access::Access;
 use crate::losses::lose;
 use crate::socket::Remote;
 use crate::{atomic, process};
 
 type Flows = HashMap<FlowKey, FlowCounters, { MAX_FLOWS as usize }>;
+type Overflow = HashMap<FlowKey, FlowCounters, { MAX_OVERFLOW as usize }>;
 type Processes = HashMap<ProcessKey, ProcessRecord, { MAX_PROCESSES as usize }>;
 
 /// Index of the buffer that is written.
@@ -27,6 +29,17 @@ static FLOWS_0: Flows = Flows::new();
 
 #[btf_map]
 static FLOWS_1: Flows = Flows::new();
+
+/// What one process moved when there was no room for its flows.
+#[btf_map]
+static OVERFLOW_0: Overflow = Overflow::new();
+
+#[btf_map]
+static OVERFLOW_1: Overflow = Overflow::new();
+
+/// What everybody moved when there was no room for their processes: by buffer, then by protocol.
+#[btf_map]
+static REST: Array<FlowCounters, { (BUFFERS * PROTOCOLS) as usize }> = Array::new();
 
 #[btf_map]
 static PROCESSES_0: Processes = Processes::new();
@@ -63,67 +76,104 @@ pub(crate) struct Path {
 
 /// Adds `moved` to the flow of `owner` along `path`.
 #[inline(always)]
-pub(crate) fn count(owner: Owner, path: &Path, moved: Moved) {
+pub(crate) fn count<A: Access>(owner: Owner, path: &Path, moved: Moved) {
     let key = key(owner, path);
+    let is_current = matches!(owner, Owner::Current(_));
+    let (is_sent, bytes) = match moved {
+        Moved::Sent(bytes) => (true, bytes),
+        Moved::Received(bytes) => (false, bytes),
+    };
+    add_to_row::<A>(&key, is_current, is_sent, bytes);
+}
+
+/// Once in the object for each kind of access, not once for each place that counts.
+#[inline(never)]
+fn add_to_row<A: Access>(key: &FlowKey, is_current: bool, is_sent: bool, bytes: i64) {
+    let moved = if is_sent {
+        Moved::Sent(bytes)
+    } else {
+        Moved::Received(bytes)
+    };
     // Read once: rows, processes and totals of one run belong to the same buffer.
     let Some(&buffer) = ACTIVE.get(0) else { return };
-    let (flows, processes) = if buffer == 0 {
-        (&FLOWS_0, &PROCESSES_0)
+    let (flows, overflow, processes) = if buffer == 0 {
+        (&FLOWS_0, &OVERFLOW_0, &PROCESSES_0)
     } else {
-        (&FLOWS_1, &PROCESSES_1)
+        (&FLOWS_1, &OVERFLOW_1, &PROCESSES_1)
     };
-    let added = match flows.get_ptr_mut(key) {
-        Some(counters) => {
-            add(counters, moved);
-            true
+    match flows.get_ptr_mut(key) {
+        Some(counters) => add(counters, moved),
+        None => {
+            if is_current {
+                name::<A>(processes, &key.process, moved);
+            }
+            if !insert(flows, key, moved) {
+                add_without_flow(overflow, buffer, key, moved);
+            }
         }
-        None => insert(flows, processes, owner, &key, moved),
-    };
-    if added {
-        add_to_totals(buffer, moved);
-        if key.flags & FLAG_UNRESOLVED != 0 {
-            lose(Loss::RemoteUnresolved, moved);
-        }
+    }
+    add_to_totals(buffer, moved);
+    if key.flags & FLAG_UNRESOLVED != 0 {
+        lose(Loss::RemoteUnresolved, moved);
     }
 }
 
-/// Adds a flow's first bytes since the last drain, and names its process; false if there was no
-/// room.
+/// Adds a flow's first bytes since the last drain; false if there is no room.
 #[inline(always)]
-fn insert(flows: &Flows, processes: &Processes, owner: Owner, key: &FlowKey, moved: Moved) -> bool {
-    if let Owner::Current(process) = owner {
-        name(processes, &process, moved);
+fn insert(flows: &Flows, key: &FlowKey, moved: Moved) -> bool {
+    // Another CPU may have been first; either way the row is there to be added to, or is not.
+    let _exists = flows.insert(key, first(), u64::from(BPF_NOEXIST));
+    let row = flows.get_ptr_mut(key);
+    if let Some(counters) = row {
+        add(counters, moved);
     }
+    row.is_some()
+}
+
+/// A row that begins now.
+#[inline(always)]
+fn first() -> FlowCounters {
     let jiffies = jiffies();
-    let counters = FlowCounters {
+    FlowCounters {
         sent_bytes: 0,
         received_bytes: 0,
         // SAFETY: the helper has no preconditions.
         first_activity: unsafe { bpf_ktime_get_ns() },
         first_jiffies: jiffies,
         last_jiffies: jiffies,
+    }
+}
+
+/// Adds bytes for whose flow there is no room to a row of their process, and if there is no room for
+/// that either, to one of everybody: less detail, and the same total.
+#[inline(always)]
+fn add_without_flow(overflow: &Overflow, buffer: u32, key: &FlowKey, moved: Moved) {
+    lose(Loss::FlowsFull, moved);
+    let folded = FlowKey {
+        process: key.process,
+        protocol: key.protocol,
+        flags: FLAG_FOLDED,
+        ..FlowKey::ZERO
     };
-    // Another CPU may have been first; either way the row is there to be added to, or is not.
-    let _exists = flows.insert(key, counters, u64::from(BPF_NOEXIST));
-    match flows.get_ptr_mut(key) {
-        Some(counters) => {
-            add(counters, moved);
-            true
-        }
-        None => {
-            lose(Loss::FlowsFull, moved);
-            false
-        }
+    let _exists = overflow.insert(folded, first(), u64::from(BPF_NOEXIST));
+    if let Some(counters) = overflow.get_ptr_mut(folded) {
+        add(counters, moved);
+        return;
+    }
+    lose(Loss::OverflowFull, moved);
+    let index = buffer * PROTOCOLS + protocol_index(key.protocol);
+    if let Some(counters) = REST.get_ptr_mut(index) {
+        add(counters, moved);
     }
 }
 
 /// Leaves a record of the running process, unless there is one since the last drain.
 #[inline(always)]
-fn name(processes: &Processes, process: &ProcessKey, moved: Moved) {
+fn name<A: Access>(processes: &Processes, process: &ProcessKey, moved: Moved) {
     if processes.get_ptr(process).is_some() {
         return;
     }
-    let record = process::record();
+    let record = process::record::<A>();
     // The error is EEXIST if a thread on another CPU was first, which is as good.
     if processes
         .insert(process, record, u64::from(BPF_NOEXIST))
@@ -172,7 +222,7 @@ fn key(owner: Owner, path: &Path) -> FlowKey {
     let Remote {
         address,
         port,
-        is_known,
+        flags,
     } = remote;
     FlowKey {
         process,
@@ -180,7 +230,7 @@ fn key(owner: Owner, path: &Path) -> FlowKey {
         remote_port: port,
         local_port,
         protocol,
-        flags: if is_known { 0 } else { FLAG_UNRESOLVED },
+        flags,
         padding: [0; 2],
     }
 }

@@ -4,15 +4,17 @@
 //! It lies in a slot of the socket, claimed by the thread. Only where several threads use one socket
 //! at the same moment do the late ones find the slot taken, and use a map keyed by thread.
 
-use aya_ebpf::bindings::BPF_ANY;
-use aya_ebpf::btf_maps::LruHashMap;
+use core::ffi::c_void;
+
+use aya_ebpf::bindings::{BPF_ANY, BPF_SK_STORAGE_GET_F_CREATE};
+use aya_ebpf::btf_maps::{LruHashMap, SkStorage};
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
+use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::btf_map;
 use nettally_ebpf::flow::Address;
 
 use crate::atomic;
-use crate::socket::Remote;
-use crate::state::SocketState;
+use crate::socket::{Remote, Sock};
 
 /// Threads that are inside such a call at once and found the slot taken; an evicted one is counted as
 /// unresolved.
@@ -39,7 +41,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) const FREE: Self = Self {
+    const FREE: Self = Self {
         thread: 0,
         address: Address([0; 4]),
         port: 0,
@@ -47,6 +49,48 @@ impl Slot {
         padding: 0,
     };
 }
+
+/// A socket that was given an address in a call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Datagram {
+    /// The address of the send that runs, or ran last.
+    sent: Slot,
+    /// The address of the receive that runs.
+    received: Slot,
+}
+
+impl Datagram {
+    const NEW: Self = Self {
+        sent: Slot::FREE,
+        received: Slot::FREE,
+    };
+}
+
+#[btf_map]
+static DATAGRAMS: SkStorage<Datagram> = SkStorage::new();
+
+/// The address of a datagram that is being put together (`MSG_MORE`, `UDP_CORK`), which only the first
+/// of its pieces is given.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Cork {
+    address: Address,
+    port: u32,
+    /// 0 once the datagram has gone.
+    is_set: u32,
+}
+
+#[btf_map]
+static CORKS: SkStorage<Cork> = SkStorage::new();
+
+/// Sockets that may be putting a datagram together at once, where it is remembered by address. One that
+/// is evicted shows as an unresolved remote.
+const MAX_CORKS: usize = 1024;
+
+/// By the address of the `sock`.
+#[btf_map]
+static CORK_TABLE: LruHashMap<u64, Cork, MAX_CORKS> = LruHashMap::new();
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -66,7 +110,7 @@ static HANDOVERS: LruHashMap<u64, Overflow, MAX_THREADS> = LruHashMap::new();
 /// Leaves `remote` for the call that this thread is in, on the socket with this cookie.
 #[inline(always)]
 pub(crate) fn give(
-    state: Option<*mut SocketState>,
+    state: Option<*mut Datagram>,
     cookie: impl Fn() -> u64,
     direction: Direction,
     remote: &Remote,
@@ -97,7 +141,7 @@ pub(crate) fn give(
 /// Takes what was left for the call that this thread is in.
 #[inline(always)]
 pub(crate) fn take(
-    state: Option<*mut SocketState>,
+    state: Option<*mut Datagram>,
     cookie: impl Fn() -> u64,
     direction: Direction,
 ) -> Option<Remote> {
@@ -125,17 +169,13 @@ pub(crate) fn take(
     // SAFETY: as above; an entry that is another thread's by now loses its address, which shows as an
     // unresolved remote.
     unsafe { (*entry).direction = 0 };
-    Some(Remote {
-        address: overflow.address,
-        port: overflow.port as u16,
-        is_known: true,
-    })
+    Some(Remote::known(overflow.address, overflow.port as u16))
 }
 
 /// Where the last call went that was given an address: the pieces of a corked datagram that follow
 /// are given none.
 #[inline(always)]
-pub(crate) fn last(state: *mut SocketState, direction: Direction) -> Option<Remote> {
+pub(crate) fn last(state: *mut Datagram, direction: Direction) -> Option<Remote> {
     let slot = slot(state, direction);
     // SAFETY: the pointer comes from a successful lookup.
     unsafe {
@@ -148,7 +188,7 @@ pub(crate) fn last(state: *mut SocketState, direction: Direction) -> Option<Remo
 }
 
 #[inline(always)]
-fn slot(state: *mut SocketState, direction: Direction) -> *mut Slot {
+fn slot(state: *mut Datagram, direction: Direction) -> *mut Slot {
     // SAFETY: the pointer comes from a successful lookup, the fields are inside.
     unsafe {
         match direction {
@@ -174,11 +214,114 @@ fn is_claimed(slot: *mut Slot, thread: u64) -> bool {
 #[inline(always)]
 unsafe fn content(slot: *mut Slot) -> Remote {
     // SAFETY: by contract.
-    unsafe {
-        Remote {
-            address: (*slot).address,
-            port: (*slot).port,
-            is_known: true,
+    unsafe { Remote::known((*slot).address, (*slot).port) }
+}
+
+/// The state of a socket that was given an address before.
+#[inline(always)]
+pub(crate) fn datagram(sk: Sock) -> Option<*mut Datagram> {
+    look_up(sk.cast_mut(), core::ptr::null(), 0)
+}
+
+/// The state of a socket; `None` if the kernel has no memory.
+#[inline(always)]
+pub(crate) fn datagram_or_new(sk: *mut c_void) -> Option<*mut Datagram> {
+    look_up(sk, &Datagram::NEW, u64::from(BPF_SK_STORAGE_GET_F_CREATE))
+}
+
+#[inline(always)]
+fn look_up(sk: *mut c_void, initial: *const Datagram, flags: u64) -> Option<*mut Datagram> {
+    // SAFETY: `sk` is a socket that the verifier knows, `initial` null or a whole state.
+    let state = unsafe {
+        bpf_sk_storage_get(
+            (&raw const DATAGRAMS).cast_mut().cast::<c_void>(),
+            sk,
+            initial.cast_mut().cast::<c_void>(),
+            flags,
+        )
+    };
+    if state.is_null() {
+        None
+    } else {
+        Some(state.cast::<Datagram>())
+    }
+}
+
+impl Cork {
+    /// To `remote`.
+    #[inline(always)]
+    pub(crate) fn to(remote: &Remote) -> Self {
+        Self {
+            address: remote.address,
+            port: u32::from(remote.port),
+            is_set: 1,
         }
     }
+}
+
+/// Where the datagram goes that is being put together, if one is.
+#[inline(always)]
+pub(crate) fn corked(cork: *mut Cork) -> Option<Remote> {
+    // SAFETY: the pointer comes from a successful lookup.
+    let Cork {
+        address,
+        port,
+        is_set,
+    } = unsafe { core::ptr::read(cork) };
+    (is_set != 0).then(|| Remote::known(address, port as u16))
+}
+
+/// Forgets it, as the datagram has gone.
+#[inline(always)]
+pub(crate) fn uncork(cork: *mut Cork) {
+    // SAFETY: the pointer comes from a successful lookup.
+    unsafe { (*cork).is_set = 0 };
+}
+
+/// In the socket.
+#[inline(always)]
+pub(crate) fn cork(sk: Sock) -> Option<*mut Cork> {
+    cork_in_socket(sk, core::ptr::null(), 0)
+}
+
+/// In the socket.
+#[inline(always)]
+pub(crate) fn set_cork(sk: Sock, cork: &Cork) {
+    let flags = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
+    // Without memory the pieces that follow show as unresolved, or under the connected remote.
+    if let Some(place) = cork_in_socket(sk, cork, flags) {
+        // SAFETY: the pointer comes from a successful lookup.
+        unsafe { core::ptr::write(place, *cork) };
+    }
+}
+
+#[inline(always)]
+fn cork_in_socket(sk: Sock, initial: *const Cork, flags: u64) -> Option<*mut Cork> {
+    // SAFETY: `sk` is a socket that the verifier knows, `initial` null or whole.
+    let cork = unsafe {
+        bpf_sk_storage_get(
+            (&raw const CORKS).cast_mut().cast::<c_void>(),
+            sk.cast_mut(),
+            initial.cast_mut().cast::<c_void>(),
+            flags,
+        )
+    };
+    if cork.is_null() {
+        None
+    } else {
+        Some(cork.cast::<Cork>())
+    }
+}
+
+/// In the table.
+#[inline(always)]
+pub(crate) fn find_cork(sk: Sock) -> Option<*mut Cork> {
+    CORK_TABLE.get_ptr_mut(sk.addr() as u64)
+}
+
+/// In the table.
+#[inline(always)]
+pub(crate) fn insert_cork(sk: Sock, cork: &Cork) {
+    // It cannot fail for want of room.
+    let _refused = CORK_TABLE.insert(sk.addr() as u64, cork, u64::from(BPF_ANY));
 }

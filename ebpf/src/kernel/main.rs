@@ -1,9 +1,11 @@
 //! The programs. They are attached at the boundary between applications and the kernel's sockets,
 //! where each call passes exactly once, and add up what the kernel says it moved.
 //!
-//! Read in this order: [`tracepoint`] and [`cgroup`] (the entries), [`tcp`] and [`udp`] (how many
-//! bytes, to whom), [`count`] (where they are added), then what those stand on: [`handover`],
-//! [`state`], [`socket`], [`process`], [`selection`], [`losses`], [`globals`].
+//! Read in this order: [`boundary`] with the entries of the backends, [`fexit`], [`kprobe`] and
+//! [`tracepoint`] with [`cgroup`]; [`stream`] and [`existing`], which they share; [`tcp`], [`udp`] and
+//! [`other`] (how many bytes, to whom), [`count`] (where they are added), then what those stand on:
+//! [`access`], [`calls`], [`handover`], [`state`], [`socket`], [`process`], [`selection`], [`losses`],
+//! [`globals`].
 
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
 #![expect(
@@ -12,16 +14,24 @@
 )]
 #![feature(core_intrinsics)]
 
+mod access;
 mod atomic;
+mod boundary;
+mod calls;
 mod cgroup;
 mod count;
+mod existing;
+mod fexit;
 mod globals;
 mod handover;
+mod kprobe;
 mod losses;
+mod other;
 mod process;
 mod selection;
 mod socket;
 mod state;
+mod stream;
 mod tcp;
 mod tracepoint;
 mod udp;

@@ -6,6 +6,7 @@ use aya_ebpf::macros::btf_map;
 use nettally_ebpf::flow::Address;
 use nettally_ebpf::settings::{MAX_NETWORKS, protocol_bit};
 
+use crate::access::Access;
 use crate::globals::setting;
 use crate::socket::{Family, Remote, Sock, local_address};
 
@@ -27,11 +28,19 @@ pub(crate) fn selects_protocol(protocol: u8) -> bool {
 /// Whether bytes with this remote are counted. An unknown remote is excluded by nothing but a
 /// loopback address that the socket itself is bound to.
 #[inline(always)]
-pub(crate) fn selects_remote(sk: Sock, family: Family, remote: &Remote) -> bool {
-    if setting!(loopback) == 0 && is_loopback(sk, family, remote) {
+pub(crate) fn selects_remote<A: Access>(sk: Sock, family: Family, remote: &Remote) -> bool {
+    let selects_all = setting!(loopback) != 0
+        && setting!(remotes_included) == 0
+        && setting!(remotes_excluded) == 0;
+    selects_all || selects::<A>(sk, family, remote)
+}
+
+#[inline(never)]
+fn selects<A: Access>(sk: Sock, family: Family, remote: &Remote) -> bool {
+    if setting!(loopback) == 0 && is_loopback::<A>(sk, family, remote) {
         return false;
     }
-    if !remote.is_known {
+    if !remote.is_known() {
         return true;
     }
     let is_in = |networks: &Networks| {
@@ -45,8 +54,8 @@ pub(crate) fn selects_remote(sk: Sock, family: Family, remote: &Remote) -> bool 
 
 /// Loopback is 127.0.0.0/8, `::1`, and a remote that is the socket's own address.
 #[inline(always)]
-fn is_loopback(sk: Sock, family: Family, remote: &Remote) -> bool {
-    let local = local_address(sk, family);
+fn is_loopback<A: Access>(sk: Sock, family: Family, remote: &Remote) -> bool {
+    let local = local_address::<A>(sk, family);
     local.is_loopback()
-        || (remote.is_known && (remote.address.is_loopback() || remote.address == local))
+        || (remote.is_known() && (remote.address.is_loopback() || remote.address == local))
 }

@@ -1,33 +1,29 @@
-//! What is remembered of a socket, in its own storage: it goes when the socket goes.
+//! What is remembered of a TCP connection: in the socket's own storage, where it goes when the socket
+//! goes, or by the socket's address.
 
-use aya_ebpf::bindings::BPF_SK_STORAGE_GET_F_CREATE;
-use aya_ebpf::btf_maps::SkStorage;
+use aya_ebpf::bindings::{BPF_NOEXIST, BPF_SK_STORAGE_GET_F_CREATE};
+use aya_ebpf::btf_maps::{HashMap, SkStorage};
 use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::btf_map;
 use core::ffi::c_void;
 use nettally_ebpf::flow::ProcessKey;
 
-use crate::handover::Slot;
 use crate::socket::Sock;
 
-/// A socket's state.
+/// A TCP connection.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub(crate) struct SocketState {
-    /// TCP: bytes of the stream that were charged so far.
+pub(crate) struct Stream {
+    /// Bytes of the stream that were charged so far.
     pub(crate) consumed: i64,
-    /// TCP: the process that received last, `tgid` 0 if none did.
+    /// The process that received last, `tgid` 0 if none did.
     owner: ProcessKey,
-    /// UDP: the address of the send that runs, or ran last.
-    pub(crate) sent: Slot,
-    /// UDP: the address of the receive that runs.
-    pub(crate) received: Slot,
-    /// TCP: receives of this socket are counted by what they return.
+    /// Receives are counted by what they return.
     left_to_returns: u8,
     padding: [u8; 7],
 }
 
-impl SocketState {
+impl Stream {
     pub(crate) const NEW: Self = Self {
         consumed: 0,
         owner: ProcessKey {
@@ -35,13 +31,11 @@ impl SocketState {
             tgid: 0,
             padding: 0,
         },
-        sent: Slot::FREE,
-        received: Slot::FREE,
         left_to_returns: 0,
         padding: [0; 7],
     };
 
-    /// Of a TCP socket that had `consumed` bytes of its stream charged, or not to be charged.
+    /// One that had `consumed` bytes of its stream charged, or not to be charged.
     #[inline(always)]
     pub(crate) fn starting_at(consumed: i64) -> Self {
         Self {
@@ -52,35 +46,31 @@ impl SocketState {
 }
 
 #[btf_map]
-static SOCKETS: SkStorage<SocketState> = SkStorage::new();
+static STREAMS: SkStorage<Stream> = SkStorage::new();
 
-/// The state, if the socket has one.
+/// By the address of the `sock`. User space sizes it.
+#[btf_map]
+static STREAM_TABLE: HashMap<u64, Stream, 1> = HashMap::new();
+
+/// The state in the socket, if it has one.
 #[inline(always)]
-pub(crate) fn get(sk: Sock) -> Option<*mut SocketState> {
-    look_up(sk.cast_mut(), core::ptr::null(), 0)
+pub(crate) fn get(sk: Sock) -> Option<*mut Stream> {
+    look_up(sk, core::ptr::null(), 0)
 }
 
-/// The state, `initial` if the socket had none; `None` if the kernel has no memory.
+/// The state in the socket, `initial` if it had none; `None` if the kernel has no memory.
 #[inline(always)]
-pub(crate) fn get_or_create(sk: Sock, initial: &SocketState) -> Option<*mut SocketState> {
-    look_up(
-        sk.cast_mut(),
-        initial,
-        u64::from(BPF_SK_STORAGE_GET_F_CREATE),
-    )
+pub(crate) fn get_or_create(sk: Sock, initial: &Stream) -> Option<*mut Stream> {
+    look_up(sk, initial, u64::from(BPF_SK_STORAGE_GET_F_CREATE))
 }
 
 #[inline(always)]
-pub(crate) fn look_up(
-    sk: *mut c_void,
-    initial: *const SocketState,
-    flags: u64,
-) -> Option<*mut SocketState> {
+fn look_up(sk: Sock, initial: *const Stream, flags: u64) -> Option<*mut Stream> {
     // SAFETY: `sk` is a socket that the verifier knows, `initial` null or a whole state.
     let state = unsafe {
         bpf_sk_storage_get(
-            (&raw const SOCKETS).cast_mut().cast::<c_void>(),
-            sk,
+            (&raw const STREAMS).cast_mut().cast::<c_void>(),
+            sk.cast_mut(),
             initial.cast_mut().cast::<c_void>(),
             flags,
         )
@@ -88,13 +78,34 @@ pub(crate) fn look_up(
     if state.is_null() {
         None
     } else {
-        Some(state.cast::<SocketState>())
+        Some(state.cast::<Stream>())
     }
+}
+
+/// The state in the table, if it is there.
+#[inline(always)]
+pub(crate) fn find(sk: Sock) -> Option<*mut Stream> {
+    STREAM_TABLE.get_ptr_mut(sk.addr() as u64)
+}
+
+/// The state in the table, `initial` if it was not there; `None` if the table is full.
+#[inline(always)]
+pub(crate) fn find_or_insert(sk: Sock, initial: &Stream) -> Option<*mut Stream> {
+    // It fails if somebody was first, which is as good.
+    let _exists = STREAM_TABLE.insert(sk.addr() as u64, initial, u64::from(BPF_NOEXIST));
+    find(sk)
+}
+
+/// Takes the socket out of the table.
+#[inline(always)]
+pub(crate) fn remove(sk: Sock) {
+    // It fails if it was not there.
+    let _missing = STREAM_TABLE.remove(sk.addr() as u64);
 }
 
 /// Makes `process` the one that received last.
 #[inline(always)]
-pub(crate) fn set_owner(state: *mut SocketState, process: ProcessKey) {
+pub(crate) fn set_owner(state: *mut Stream, process: ProcessKey) {
     // SAFETY: the pointer comes from a successful lookup; the caller runs under the socket's lock.
     unsafe {
         if (*state).owner.tgid != process.tgid {
@@ -105,7 +116,7 @@ pub(crate) fn set_owner(state: *mut SocketState, process: ProcessKey) {
 
 /// Begins another connection of the same socket.
 #[inline(always)]
-pub(crate) fn restart(state: *mut SocketState) {
+pub(crate) fn restart(state: *mut Stream) {
     // SAFETY: the pointer comes from a successful lookup.
     unsafe {
         (*state).consumed = 0;
@@ -114,7 +125,7 @@ pub(crate) fn restart(state: *mut SocketState) {
 }
 
 #[inline(always)]
-pub(crate) fn owner(state: *mut SocketState) -> Option<ProcessKey> {
+pub(crate) fn owner(state: *mut Stream) -> Option<ProcessKey> {
     // SAFETY: the pointer comes from a successful lookup.
     let owner = unsafe { (*state).owner };
     if owner.tgid == 0 { None } else { Some(owner) }
@@ -123,13 +134,13 @@ pub(crate) fn owner(state: *mut SocketState) -> Option<ProcessKey> {
 /// Notes that something now stands between the socket and its stream, so that the stream is not
 /// looked at again.
 #[inline(always)]
-pub(crate) fn leave_to_returns(state: *mut SocketState) {
+pub(crate) fn leave_to_returns(state: *mut Stream) {
     // SAFETY: the pointer comes from a successful lookup.
     unsafe { (*state).left_to_returns = 1 };
 }
 
 #[inline(always)]
-pub(crate) fn is_left_to_returns(state: *mut SocketState) -> bool {
+pub(crate) fn is_left_to_returns(state: *mut Stream) -> bool {
     // SAFETY: the pointer comes from a successful lookup.
     unsafe { (*state).left_to_returns != 0 }
 }

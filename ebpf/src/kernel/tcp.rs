@@ -5,15 +5,15 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::helpers::generated::bpf_skc_to_tcp_sock;
 use nettally_ebpf::flow::protocol;
 use nettally_ebpf::loss::Loss;
 
+use crate::access::Access;
 use crate::count::{Moved, Owner, Path, count};
 use crate::globals::offset;
 use crate::losses::lose;
-use crate::socket::{Family, Sock, is_locked_by_process, load, local_port, peer, peer_port};
-use crate::state::{self, SocketState};
+use crate::socket::{Family, Sock, is_locked_by_process, local_port, peer, peer_port};
+use crate::state::{self, Stream};
 use crate::{process, selection};
 
 /// Reads the urgent byte, which is beside the stream. From `include/linux/socket.h`.
@@ -30,13 +30,13 @@ mod tcp_state {
 
 /// Counts `bytes` that a send returned.
 #[inline(always)]
-pub(crate) fn sent(sk: Sock, family: Family, bytes: i64) {
+pub(crate) fn sent<A: Access>(sk: Sock, family: Family, bytes: i64) {
     // A socket that sends is bound, so its port needs no `tcp_sock`.
-    let Some(path) = selected_path(sk, core::ptr::null(), family) else {
+    let Some(path) = selected_path::<A>(sk, core::ptr::null(), family) else {
         return;
     };
-    count(
-        Owner::Current(process::current()),
+    count::<A>(
+        Owner::Current(process::current::<A>()),
         &path,
         Moved::Sent(bytes),
     );
@@ -47,32 +47,32 @@ pub(crate) fn sent(sk: Sock, family: Family, bytes: i64) {
 /// The process holds the socket's lock, so nothing moves meanwhile. A socket without state is older
 /// than these programs: [`returned`] starts it.
 #[inline(always)]
-pub(crate) fn taken(sk: Sock, family: Family) {
-    let tcp = as_tcp(sk);
+pub(crate) fn taken<A: Access>(sk: Sock, family: Family) {
+    let tcp = A::as_tcp(sk);
     // The kernel may take data for itself in a softirq, when no process is to be charged.
-    if !is_plain(sk, tcp) || !is_locked_by_process(sk) {
+    if !is_plain::<A>(sk, tcp) || !is_locked_by_process::<A>(sk) {
         return;
     }
-    let Some(state) = state::get(sk) else { return };
-    let bytes = advance(tcp, state);
+    let Some(state) = A::stream(sk) else { return };
+    let bytes = advance::<A>(tcp, state);
     if bytes <= 0 || state::is_left_to_returns(state) {
         return;
     }
-    let Some(path) = selected_path(sk, tcp, family) else {
+    let Some(path) = selected_path::<A>(sk, tcp, family) else {
         return;
     };
-    let process = process::current();
+    let process = process::current::<A>();
     state::set_owner(state, process);
-    count(Owner::Current(process), &path, Moved::Received(bytes));
+    count::<A>(Owner::Current(process), &path, Moved::Received(bytes));
 }
 
 /// Counts a receive that returned `bytes` with `flags`, no `MSG_PEEK` among them, if the stream does
 /// not tell.
 #[inline(always)]
-pub(crate) fn returned(sk: Sock, family: Family, bytes: i64, flags: i32) {
-    let tcp = as_tcp(sk);
-    let is_plain = is_plain(sk, tcp);
-    let state = state::get(sk);
+pub(crate) fn returned<A: Access>(sk: Sock, family: Family, bytes: i64, flags: i32) {
+    let tcp = A::as_tcp(sk);
+    let is_plain = is_plain::<A>(sk, tcp);
+    let state = A::stream(sk);
     if let Some(state) = state {
         if !is_plain {
             state::leave_to_returns(state);
@@ -80,42 +80,82 @@ pub(crate) fn returned(sk: Sock, family: Family, bytes: i64, flags: i32) {
             return;
         }
     }
-    let Some(path) = selected_path(sk, tcp, family) else {
+    let Some(path) = selected_path::<A>(sk, tcp, family) else {
         return;
     };
     if is_plain && state.is_none() {
         // What is taken from now on is seen as it is taken. An urgent byte is part of that.
-        let start = SocketState::starting_at(consumed(tcp));
-        if state::get_or_create(sk, &start).is_none() {
+        let start = Stream::starting_at(consumed::<A>(tcp));
+        if A::stream_or_new(sk, &start).is_none() {
             lose(Loss::SocketStorage, Moved::Received(0));
         }
         if flags & MSG_OOB != 0 {
             return;
         }
     }
-    count(
-        Owner::Current(process::current()),
+    count::<A>(
+        Owner::Current(process::current::<A>()),
         &path,
         Moved::Received(bytes),
     );
 }
 
+/// Whether [`taken`] counts what is received, whatever calls return.
+#[inline(always)]
+pub(crate) fn is_counted_by_stream<A: Access>(sk: Sock) -> bool {
+    match A::stream(sk) {
+        Some(state) => !state::is_left_to_returns(state) && is_plain::<A>(sk, A::as_tcp(sk)),
+        None => false,
+    }
+}
+
+/// Counts what a splice returned that does not read the stream itself: kernel TLS.
+#[inline(always)]
+pub(crate) fn spliced<A: Access>(sk: Sock, family: Family, bytes: i64) {
+    if let Some(path) = selected_path::<A>(sk, A::as_tcp(sk), family) {
+        let owner = Owner::Current(process::current::<A>());
+        count::<A>(owner, &path, Moved::Received(bytes));
+    }
+}
+
+/// Starts a socket that is older than these programs where it is now.
+#[inline(always)]
+pub(crate) fn found<A: Access>(sk: Sock, family: Family) {
+    let tcp = A::as_tcp(sk);
+    if !is_plain::<A>(sk, tcp) || selected_path::<A>(sk, tcp, family).is_none() {
+        return;
+    }
+    // The socket need not be locked: what two readings agree on is no mixture.
+    let mut attempts = 0;
+    while attempts < 4 {
+        let (first, second) = (consumed::<A>(tcp), consumed::<A>(tcp));
+        if first == second {
+            if A::stream_or_new(sk, &Stream::starting_at(first)).is_none() {
+                lose(Loss::SocketStorage, Moved::Received(0));
+            }
+            return;
+        }
+        attempts += 1;
+    }
+    // The next receive starts it.
+}
+
 /// Starts a new connection at zero.
 #[inline(always)]
-pub(crate) fn state_changed(sk: Sock, family: Family, new: i32) {
+pub(crate) fn state_changed<A: Access>(sk: Sock, family: Family, new: i32) {
     match new {
         tcp_state::ESTABLISHED => {
-            let tcp = as_tcp(sk);
-            if is_plain(sk, tcp)
-                && selected_path(sk, tcp, family).is_some()
-                && state::get_or_create(sk, &SocketState::NEW).is_none()
+            let tcp = A::as_tcp(sk);
+            if is_plain::<A>(sk, tcp)
+                && selected_path::<A>(sk, tcp, family).is_some()
+                && A::stream_or_new(sk, &Stream::NEW).is_none()
             {
                 lose(Loss::SocketStorage, Moved::Received(0));
             }
         }
         // A socket that was disconnected and is connected again: `tcp_disconnect` zeroed its counts.
         tcp_state::SYN_SENT => {
-            if let Some(state) = state::get(sk) {
+            if let Some(state) = A::stream(sk) {
                 state::restart(state);
             }
         }
@@ -126,30 +166,30 @@ pub(crate) fn state_changed(sk: Sock, family: Family, new: i32) {
 /// Takes what is left when the kernel destroys the socket: an urgent byte that was skipped, and what
 /// the kernel took for itself. Data is still received after `TCP_CLOSE`, so this is the end.
 #[inline(always)]
-pub(crate) fn destroyed(sk: Sock, family: Family) {
-    let tcp = as_tcp(sk);
-    let Some(state) = state::get(sk) else { return };
+pub(crate) fn destroyed<A: Access>(sk: Sock, family: Family) {
+    let tcp = A::as_tcp(sk);
+    let Some(state) = A::stream(sk) else { return };
     // A socket without a peer was disconnected, which zeroed its counts.
-    if !is_plain(sk, tcp) || state::is_left_to_returns(state) || peer_port(sk) == 0 {
+    if !is_plain::<A>(sk, tcp) || state::is_left_to_returns(state) || peer_port::<A>(sk) == 0 {
         return;
     }
-    let bytes = advance(tcp, state);
+    let bytes = advance::<A>(tcp, state);
     if bytes == 0 {
         return;
     }
-    let Some(path) = selected_path(sk, tcp, family) else {
+    let Some(path) = selected_path::<A>(sk, tcp, family) else {
         return;
     };
     match state::owner(state) {
-        Some(owner) => count(Owner::Earlier(owner), &path, Moved::Received(bytes)),
+        Some(owner) => count::<A>(Owner::Earlier(owner), &path, Moved::Received(bytes)),
         None => lose(Loss::OwnerUnknown, Moved::Received(bytes)),
     }
 }
 
 /// Moves the socket's mark to where the application is, and tells how far that was.
 #[inline(always)]
-fn advance(tcp: *const c_void, state: *mut SocketState) -> i64 {
-    let consumed = consumed(tcp);
+fn advance<A: Access>(tcp: *const c_void, state: *mut Stream) -> i64 {
+    let consumed = consumed::<A>(tcp);
     // SAFETY: the pointer comes from a successful lookup; the socket is locked, or nobody's.
     unsafe {
         let bytes = consumed - (*state).consumed;
@@ -162,13 +202,13 @@ fn advance(tcp: *const c_void, state: *mut SocketState) -> i64 {
 ///
 /// `bytes_received` counts what arrived in order, the `FIN` included.
 #[inline(always)]
-fn consumed(tcp: *const c_void) -> i64 {
+fn consumed<A: Access>(tcp: *const c_void) -> i64 {
     // SAFETY: `tcp` is a `tcp_sock`, which begins with a `sock`.
     let (received, next, copied, flags) = unsafe {
-        let received: u64 = load(tcp, offset!(tcp_bytes_received));
-        let next: u32 = load(tcp, offset!(tcp_rcv_nxt));
-        let copied: u32 = load(tcp, offset!(tcp_copied_seq));
-        let flags: u64 = load(tcp, offset!(sock_flags));
+        let received: u64 = A::load(tcp, offset!(tcp_bytes_received));
+        let next: u32 = A::load(tcp, offset!(tcp_rcv_nxt));
+        let copied: u32 = A::load(tcp, offset!(tcp_copied_seq));
+        let flags: u64 = A::load(tcp, offset!(sock_flags));
         (received, next, copied, flags)
     };
     let unread = i64::from(next.wrapping_sub(copied).cast_signed());
@@ -176,25 +216,17 @@ fn consumed(tcp: *const c_void) -> i64 {
     received.cast_signed() - unread - i64::from(fin_is_read)
 }
 
-/// The socket as a `tcp_sock`; null for MPTCP. The caller has seen that it is a stream of TCP: the
-/// helper itself would take a raw socket for one.
-#[inline(always)]
-fn as_tcp(sk: Sock) -> *const c_void {
-    // SAFETY: `sk` is a `sock`. Kernel 5.9 and later.
-    unsafe { bpf_skc_to_tcp_sock(sk.cast_mut()) }.cast::<c_void>()
-}
-
 /// Whether the application receives the byte stream itself, with nothing in between.
 #[inline(always)]
-fn is_plain(sk: Sock, tcp: *const c_void) -> bool {
+fn is_plain<A: Access>(sk: Sock, tcp: *const c_void) -> bool {
     if tcp.is_null() {
         return false;
     }
     // SAFETY: `tcp` is a `tcp_sock`, which begins with an `inet_connection_sock`; `sk` is a `sock`.
     let (operations, user_data) = unsafe {
         (
-            load::<*const c_void>(tcp, offset!(icsk_ulp_ops)),
-            load::<u64>(sk, offset!(sock_user_data)),
+            A::load::<*const c_void>(tcp, offset!(icsk_ulp_ops)),
+            A::load::<u64>(sk, offset!(sock_user_data)),
         )
     };
     operations.is_null() && user_data & USER_DATA_PSOCK == 0
@@ -202,19 +234,19 @@ fn is_plain(sk: Sock, tcp: *const c_void) -> bool {
 
 /// The socket's path, if the user wants it counted.
 #[inline(always)]
-fn selected_path(sk: Sock, tcp: *const c_void, family: Family) -> Option<Path> {
+fn selected_path<A: Access>(sk: Sock, tcp: *const c_void, family: Family) -> Option<Path> {
     if !selection::selects_protocol(protocol::TCP) {
         return None;
     }
-    let remote = peer(sk, family);
-    if !selection::selects_remote(sk, family, &remote) {
+    let remote = peer::<A>(sk, family);
+    if !selection::selects_remote::<A>(sk, family, &remote) {
         return None;
     }
     let local_port = if tcp.is_null() {
-        local_port(sk)
+        local_port::<A>(sk)
     } else {
         // SAFETY: `tcp` is a `tcp_sock`, which begins with an `inet_sock`.
-        u16::from_be(unsafe { load(tcp, offset!(inet_source_port)) })
+        u16::from_be(unsafe { A::load(tcp, offset!(inet_source_port)) })
     };
     Some(Path {
         protocol: protocol::TCP,

@@ -1,5 +1,5 @@
 //! The running kernel's type information (BTF), as far as we ask it: members of structures, values of
-//! enumerations, names of typedefs.
+//! enumerations, names of typedefs and functions.
 //!
 //! The format is that of `include/uapi/linux/btf.h`. aya has a reader of its own, which does not show
 //! members; the crates that do are under licences that a statically linked program should not mix in.
@@ -42,6 +42,7 @@ pub(super) struct Btf {
     structures: HashMap<String, u32>,
     enumerators: HashMap<String, u32>,
     typedefs: HashMap<String, u32>,
+    functions: HashMap<String, u32>,
 }
 
 #[derive(Debug)]
@@ -94,6 +95,11 @@ impl Btf {
         self.typedefs.contains_key(&format!("btf_trace_{name}"))
     }
 
+    /// Number of the type of a function, by which programs are attached to it.
+    pub(super) fn function(&self, name: &str) -> Option<u32> {
+        self.functions.get(name).copied()
+    }
+
     fn member(&self, id: u32, name: &str, depth: u32) -> Option<(u32, u32)> {
         // The kernel nests far less; a broken file must not make us run forever.
         if depth > 32 {
@@ -143,6 +149,7 @@ impl Btf {
             structures: HashMap::new(),
             enumerators: HashMap::new(),
             typedefs: HashMap::new(),
+            functions: HashMap::new(),
         };
         let mut position = 0;
         while position < types.bytes.len() {
@@ -205,7 +212,11 @@ impl Btf {
             kind::ARRAY => (Type::Other, 12),
             kind::FUNC_PROTO => (Type::Other, count * 8),
             kind::DATASEC | kind::ENUM64 => (Type::Other, count * 12),
-            kind::POINTER | kind::FORWARD | kind::FUNC | kind::FLOAT => (Type::Other, 0),
+            kind::FUNC => {
+                self.functions.insert(text(strings, name), id);
+                (Type::Other, 0)
+            }
+            kind::POINTER | kind::FORWARD | kind::FLOAT => (Type::Other, 0),
             _ => return Err("it has a kind of type that this build does not know"),
         };
         self.types.push(read);
@@ -253,6 +264,8 @@ mod tests {
         assert_eq!(btf.enumerator("SOCK_DONE"), Some(1));
         assert!(btf.has_tracepoint("inet_sock_set_state"));
         assert!(!btf.has_tracepoint("no_such_tracepoint"));
+        assert!(btf.function("inet_sendmsg").is_some());
+        assert_eq!(btf.function("no_such_function"), None);
     }
 
     #[test]

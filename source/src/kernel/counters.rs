@@ -23,6 +23,12 @@ pub(crate) trait Counters: Send {
     /// Name of the set of hooks.
     fn backend(&self) -> &'static str;
 
+    /// Flows that fit into a buffer.
+    fn flow_table_entries(&self) -> u32;
+
+    /// Milliseconds that loading and attaching took.
+    fn load_ms(&self) -> f64;
+
     /// Release of the running kernel.
     fn release(&self) -> &str;
 }

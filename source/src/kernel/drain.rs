@@ -12,7 +12,8 @@ use aya::Ebpf;
 use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuValues};
 use nettally_ebpf::flow::{
-    BufferTotals, FlowCounters, FlowKey, MAX_FLOWS, ProcessKey, ProcessRecord,
+    BufferTotals, FLAG_FOLDED, FlowCounters, FlowKey, PROTOCOL_NUMBERS, PROTOCOLS, ProcessKey,
+    ProcessRecord, protocol_index,
 };
 use nettally_ebpf::loss::{Loss, LossCount};
 
@@ -23,10 +24,14 @@ use super::syscall::{Barrier, take_batch};
 /// Rows that one call takes at first; more if a bucket of the map holds more.
 const BATCH: usize = 4096;
 
+/// Where it stops growing: as many rows as the largest map may have.
+const MAX_BATCH: usize = 1 << 20;
+
 /// The maps that user space reads.
 pub(super) struct Maps {
     active: Array<MapData, u32>,
     buffers: [Buffer; 2],
+    rest: Array<MapData, FlowCounters>,
     totals: PerCpuArray<MapData, BufferTotals>,
     losses: PerCpuArray<MapData, LossCount>,
     barrier: Barrier,
@@ -38,6 +43,7 @@ struct Buffer {
     /// Of this buffer, as the programs know it.
     index: u32,
     flows: MapData,
+    overflow: MapData,
     processes: MapData,
 }
 
@@ -47,17 +53,20 @@ impl Maps {
             Buffer {
                 index: 0,
                 flows: hash::<FlowKey, FlowCounters>(ebpf, "FLOWS_0")?,
+                overflow: hash::<FlowKey, FlowCounters>(ebpf, "OVERFLOW_0")?,
                 processes: hash::<ProcessKey, ProcessRecord>(ebpf, "PROCESSES_0")?,
             },
             Buffer {
                 index: 1,
                 flows: hash::<FlowKey, FlowCounters>(ebpf, "FLOWS_1")?,
+                overflow: hash::<FlowKey, FlowCounters>(ebpf, "OVERFLOW_1")?,
                 processes: hash::<ProcessKey, ProcessRecord>(ebpf, "PROCESSES_1")?,
             },
         ];
         Ok(Self {
             active: typed(ebpf, "ACTIVE")?,
             buffers,
+            rest: typed(ebpf, "REST")?,
             totals: typed(ebpf, "TOTALS")?,
             losses: typed(ebpf, "LOSSES")?,
             barrier: Barrier::new().map_err(|source| KernelError::Map {
@@ -84,11 +93,14 @@ impl Maps {
         let Buffer {
             index,
             flows,
+            overflow,
             processes,
         } = &self.buffers[quiet];
         let index = *index;
-        let flows: Vec<(FlowKey, FlowCounters)> = take_all(flows, "FLOWS")?;
+        let mut flows: Vec<(FlowKey, FlowCounters)> = take_all(flows, "FLOWS")?;
+        flows.extend(take_all(overflow, "OVERFLOW")?);
         let processes: Vec<(ProcessKey, ProcessRecord)> = take_all(processes, "PROCESSES")?;
+        flows.extend(self.take_rest(index)?);
         let kept = self.take_totals(index)?;
         let (sent, received) = flows
             .iter()
@@ -124,6 +136,28 @@ impl Maps {
                 Ok((loss, sum))
             })
             .collect()
+    }
+
+    /// Takes what there was no room for in any row of a quiet buffer: rows of nobody.
+    fn take_rest(&mut self, buffer: u32) -> Result<Vec<(FlowKey, FlowCounters)>, KernelError> {
+        let failed = |error| failed("empty", "REST", error);
+        let mut rows = Vec::new();
+        for protocol in PROTOCOL_NUMBERS {
+            let index = buffer * PROTOCOLS + protocol_index(protocol);
+            let counters = self.rest.get(&index, 0).map_err(failed)?;
+            if counters != FlowCounters::default() {
+                self.rest
+                    .set(index, FlowCounters::default(), 0)
+                    .map_err(failed)?;
+                let key = FlowKey {
+                    protocol,
+                    flags: FLAG_FOLDED,
+                    ..FlowKey::ZERO
+                };
+                rows.push((key, counters));
+            }
+        }
+        Ok(rows)
     }
 
     /// Reads the sums of a quiet buffer and zeroes them.
@@ -171,10 +205,7 @@ fn take_all<K: Pod + Default, V: Pod + Default>(
     loop {
         let taken = match take_batch(map.fd().as_fd(), &mut position, &mut keys, &mut values) {
             Ok(taken) => taken,
-            Err(error)
-                if error.raw_os_error() == Some(libc::ENOSPC)
-                    && keys.len() < MAX_FLOWS as usize =>
-            {
+            Err(error) if error.raw_os_error() == Some(libc::ENOSPC) && keys.len() < MAX_BATCH => {
                 keys.resize(keys.len() * 2, K::default());
                 values.resize(values.len() * 2, V::default());
                 continue;
@@ -207,7 +238,10 @@ fn typed<T: TryFrom<Map>>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, Kern
 }
 
 fn missing(name: &'static str) -> KernelError {
-    KernelError::MissingInObject { kind: "map", name }
+    KernelError::MissingInObject {
+        kind: "map",
+        name: name.to_owned(),
+    }
 }
 
 fn failed(doing: &'static str, map: &'static str, error: MapError) -> KernelError {

@@ -15,6 +15,12 @@ pub enum KernelError {
         /// Each reason with its remedy.
         reasons: String,
     },
+    /// Every backend that should work here was refused.
+    #[error("the kernel refused every set of hooks: {reasons}")]
+    NoBackend {
+        /// Each with what was said of it.
+        reasons: String,
+    },
     /// The kernel's type information cannot be read.
     #[error(
         "cannot read the kernel's type information {}; it needs a kernel built with \
@@ -72,7 +78,7 @@ pub enum KernelError {
         /// `map` or `program`.
         kind: &'static str,
         /// Its name.
-        name: &'static str,
+        name: String,
     },
     /// A map could not be used.
     #[error("cannot {doing} the map {map}")]

@@ -1,19 +1,25 @@
 //! Loads the programs and attaches them as planned; detaches them when dropped.
 
-use aya::{Ebpf, EbpfError, EbpfLoader};
+use std::fmt;
+use std::os::fd::AsFd as _;
+use std::time::Instant;
+
+use aya::{Btf as AyaBtf, Ebpf, EbpfError, EbpfLoader};
 use nettally_ebpf::loss::{Loss, LossCount};
 use nettally_ebpf::settings::{Offsets, Settings, protocol_bit};
+use tracing::warn;
 
 use super::attach::attach;
 use super::counters::{Counters, Drained};
 use super::drain::Maps;
 use super::error::KernelError;
-use super::hooks::Hook;
+use super::hooks::{Backend, Hook};
 use super::networks::fill;
 use super::offsets::offsets;
-use super::plan::{Plan, plan};
+use super::plan::{Plan, plans};
 use super::probe::{Facts, facts};
-use super::syscall;
+use super::syscall::{self, ProgramCounts};
+use super::tracefs::Probes;
 use crate::config::{ProcessNetworkConfig, RemoteSelection};
 use crate::pipeline::{Degradation, ProgramStats, Protocol};
 
@@ -22,34 +28,128 @@ pub(crate) struct Kernel {
     release: String,
     plan: Plan,
     maps: Maps,
+    load_ms: f64,
+    flow_table_entries: u32,
+    // Before the programs that they run.
+    _probes: Option<Probes>,
     // Last: dropping it detaches.
     ebpf: Ebpf,
 }
 
 impl Kernel {
-    /// Loads and attaches.
+    /// Loads and attaches the first backend that the kernel takes.
     ///
     /// # Errors
     /// Says what this kernel lacks, or what it refused.
     pub(crate) fn load(config: &ProcessNetworkConfig) -> Result<Self, KernelError> {
+        let start = Instant::now();
         let (facts, btf) = facts();
-        let plan = plan(&facts, config).map_err(|blockers| unsupported(&facts, &blockers))?;
+        let plans = plans(&facts, config).map_err(|blockers| unsupported(&facts, &blockers))?;
         let btf = btf.ok_or(KernelError::MalformedBtf("it was there a moment ago"))?;
-        let mut ebpf = load_object(&offsets(&btf)?, &settings(config))?;
+        let offsets = offsets(&btf)?;
         drop(btf);
-        let RemoteSelection { include, exclude } = &config.remotes;
-        fill(&mut ebpf, "REMOTES_INCLUDED", include)?;
-        fill(&mut ebpf, "REMOTES_EXCLUDED", exclude)?;
-        let maps = Maps::take(&mut ebpf)?;
-        let plan = attach(&mut ebpf, plan)?;
-        Ok(Self {
-            release: facts.release,
-            plan,
-            maps,
-            ebpf,
-        })
+        let btf = AyaBtf::from_sys_fs().map_err(|error| KernelError::ParseBtf {
+            source: Box::new(error),
+        })?;
+        let mut refusals = Vec::new();
+        for plan in plans {
+            match load_plan(&plan, &offsets, &btf, config) {
+                Ok((ebpf, maps, plan, probes)) => {
+                    return Ok(Self {
+                        release: facts.release,
+                        plan,
+                        maps,
+                        load_ms: start.elapsed().as_secs_f64() * 1e3,
+                        flow_table_entries: config.flow_table_entries,
+                        _probes: probes,
+                        ebpf,
+                    });
+                }
+                Err(error) => {
+                    warn!(backend = plan.backend.name(), error = %Chain(&error), "Backend refused.");
+                    refusals.push((plan.backend, error));
+                }
+            }
+        }
+        Err(refused(refusals))
     }
 }
+
+/// The one error, or all in one.
+fn refused(mut refusals: Vec<(Backend, KernelError)>) -> KernelError {
+    if refusals.len() == 1
+        && let Some((_backend, error)) = refusals.pop()
+    {
+        return error;
+    }
+    let reasons: Vec<String> = refusals
+        .iter()
+        .map(|(backend, error)| format!("{}: {}", backend.name(), Chain(error)))
+        .collect();
+    KernelError::NoBackend {
+        reasons: reasons.join("; "),
+    }
+}
+
+/// An error with its causes, in a line.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+type Loaded = (Ebpf, Maps, Plan, Option<Probes>);
+
+fn load_plan(
+    plan: &Plan,
+    offsets: &Offsets,
+    btf: &AyaBtf,
+    config: &ProcessNetworkConfig,
+) -> Result<Loaded, KernelError> {
+    let settings = settings(config);
+    let sizes = sizes(plan.backend, config);
+    let mut ebpf = match load_object(offsets, &settings, &sizes) {
+        // Kernels before 5.11 charge maps to a limit that is small by default.
+        Err(_too_much) if syscall::lift_memory_limit() => load_object(offsets, &settings, &sizes)?,
+        done => done?,
+    };
+    let RemoteSelection { include, exclude } = &config.remotes;
+    fill(&mut ebpf, "REMOTES_INCLUDED", include)?;
+    fill(&mut ebpf, "REMOTES_EXCLUDED", exclude)?;
+    let maps = Maps::take(&mut ebpf)?;
+    let (plan, probes) = attach(&mut ebpf, btf, plan)?;
+    Ok((ebpf, maps, plan, probes))
+}
+
+/// Entries of the maps whose size depends on what is loaded.
+fn sizes(backend: Backend, config: &ProcessNetworkConfig) -> [(&'static str, u32); 4] {
+    let (sockets, calls) = match backend {
+        Backend::Fexit => (1, MAX_CALLS),
+        Backend::Tracepoint => (1, 1),
+        Backend::Kprobe => (MAX_SOCKETS, MAX_CALLS),
+    };
+    let flows = config.flow_table_entries;
+    [
+        ("FLOWS_0", flows),
+        ("FLOWS_1", flows),
+        ("STREAM_TABLE", sockets),
+        ("CALLS", calls),
+    ]
+}
+
+/// TCP sockets that the kprobe backend can follow; receives of more are counted by what they return.
+const MAX_SOCKETS: u32 = 65_536;
+
+/// Calls that probes can follow at once.
+const MAX_CALLS: u32 = 16_384;
 
 impl Counters for Kernel {
     fn drain(&mut self) -> Result<Drained, KernelError> {
@@ -61,10 +161,16 @@ impl Counters for Kernel {
     }
 
     fn programs(&mut self) -> Vec<ProgramStats> {
-        self.plan
-            .hooks
+        let mut names: Vec<String> = Vec::new();
+        for name in self.plan.hooks.iter().flat_map(Hook::programs) {
+            // Several functions share a probe.
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
             .iter()
-            .filter_map(|hook| stats(&self.ebpf, hook))
+            .filter_map(|name| stats(&self.ebpf, name))
             .collect()
     }
 
@@ -73,7 +179,15 @@ impl Counters for Kernel {
     }
 
     fn backend(&self) -> &'static str {
-        self.plan.backend
+        self.plan.backend.name()
+    }
+
+    fn flow_table_entries(&self) -> u32 {
+        self.flow_table_entries
+    }
+
+    fn load_ms(&self) -> f64 {
+        self.load_ms
     }
 
     fn release(&self) -> &str {
@@ -125,27 +239,40 @@ fn bit(protocol: Protocol) -> u32 {
     })
 }
 
-fn load_object(offsets: &Offsets, settings: &Settings) -> Result<Ebpf, KernelError> {
+fn load_object(
+    offsets: &Offsets,
+    settings: &Settings,
+    sizes: &[(&str, u32)],
+) -> Result<Ebpf, KernelError> {
     let load = |source: EbpfError| KernelError::LoadObject {
         source: Box::new(source),
     };
-    EbpfLoader::new()
+    let mut loader = EbpfLoader::new();
+    loader
         .override_global("OFFSETS", offsets, true)
-        .override_global("SETTINGS", settings, true)
-        .load(nettally_ebpf::OBJECT)
-        .map_err(load)
+        .override_global("SETTINGS", settings, true);
+    for &(map, entries) in sizes {
+        loader.map_max_entries(map, entries);
+    }
+    loader.load(nettally_ebpf::OBJECT).map_err(load)
 }
 
 /// `None` if the kernel does not tell, which it does from 4.20.
-fn stats(ebpf: &Ebpf, hook: &Hook) -> Option<ProgramStats> {
-    use std::os::fd::AsFd as _;
-    let fd = ebpf.program(hook.name)?.fd().ok()?;
-    let (runs, run_time_ns, recursion_misses) = syscall::program_counts(fd.as_fd()).ok()?;
-    Some(ProgramStats {
-        hook: hook.name.to_owned(),
+fn stats(ebpf: &Ebpf, program: &str) -> Option<ProgramStats> {
+    let fd = ebpf.program(program)?.fd().ok()?;
+    let ProgramCounts {
         runs,
         run_time_ns,
         recursion_misses,
+        verified_instructions,
+    } = syscall::program_counts(fd.as_fd()).ok()?;
+    Some(ProgramStats {
+        hook: program.to_owned(),
+        runs,
+        run_time_ns,
+        recursion_misses,
+        instructions: verified_instructions,
+        memory_bytes: syscall::memory(fd.as_fd()).unwrap_or(0),
     })
 }
 

@@ -1,7 +1,7 @@
 //! The only code that talks to `bpf(2)`.
 //!
 //! [`probe`] asks (facts), [`plan`] decides (pure), [`load`] and [`attach`] obey; [`hooks`] is the one table of what
-//! needs which kernel. [`btf`] and [`offsets`] read the running kernel's type information, [`drain`]
+//! needs which kernel. [`tracefs`] sets breakpoints, [`existing`] looks for older sockets. [`btf`] and [`offsets`] read the running kernel's type information, [`drain`]
 //! empties the maps without losing a byte, [`syscall`] wraps what aya does not offer. The rest of the
 //! crate sees [`Kernel`], behind the trait [`Counters`].
 
@@ -11,6 +11,7 @@ mod cgroup;
 mod counters;
 mod drain;
 mod error;
+mod existing;
 mod hooks;
 mod load;
 mod networks;
@@ -19,6 +20,7 @@ mod plan;
 mod probe;
 mod report;
 mod syscall;
+mod tracefs;
 
 pub(crate) use counters::{Counters, Drained};
 pub use error::KernelError;

@@ -17,7 +17,7 @@ pub(super) fn fill(
 ) -> Result<(), KernelError> {
     let missing = KernelError::MissingInObject {
         kind: "map",
-        name: map,
+        name: map.to_owned(),
     };
     let mut trie: LpmTrie<_, Address, u8> = ebpf
         .map_mut(map)

@@ -1,53 +1,162 @@
 //! What to attach, decided from facts alone.
 
 use super::cgroup::CgroupError;
-use super::hooks::{Hook, HookKind, TRACEPOINT};
-use super::probe::Facts;
+use super::hooks::{Backend, Hook, HookKind, Only, Without};
+use super::probe::{Facts, Tls};
 use crate::config::{BackendChoice, ProcessNetworkConfig};
 use crate::pipeline::{Degradation, Protocol};
 
 /// What will be attached, and what is not seen then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    pub(super) backend: &'static str,
+    pub(super) backend: Backend,
     pub(super) hooks: Vec<Hook>,
     pub(super) degradations: Vec<Degradation>,
 }
 
-/// Decides, or says everything that stands in the way.
-pub(super) fn plan(facts: &Facts, config: &ProcessNetworkConfig) -> Result<Plan, Vec<Degradation>> {
+/// Decides: what to try first, and what next if the kernel refuses that. Or says everything that
+/// stands in the way.
+pub(super) fn plans(
+    facts: &Facts,
+    config: &ProcessNetworkConfig,
+) -> Result<Vec<Plan>, Vec<Degradation>> {
     let mut blockers = Vec::new();
-    blockers.extend(backend_blocker(config.backend));
     blockers.extend(permission_blocker(facts));
-    match &facts.btf {
-        Err(error) => blockers.push(blocker(
+    if let Err(error) = &facts.btf {
+        blockers.push(blocker(
             "btf_missing",
             error.to_string(),
             "use a kernel built with CONFIG_DEBUG_INFO_BTF, as distributions' kernels since 2021 are",
-        )),
-        Ok(()) => blockers.extend(missing_tracepoints(facts)),
+        ));
     }
     if !blockers.is_empty() {
         return Err(blockers);
     }
-
-    let wants_udp = config.protocols.contains(&Protocol::Udp);
-    let hooks = TRACEPOINT
-        .into_iter()
-        .filter(|hook| hook.kind != HookKind::Cgroup || (wants_udp && facts.cgroup.is_ok()))
-        .collect();
-    let mut degradations = Vec::new();
-    if let (true, Err(error)) = (wants_udp, &facts.cgroup) {
-        degradations.push(no_addresses(error));
+    let mut plans = Vec::new();
+    for backend in wanted(config.backend) {
+        match obstacle(backend, facts, config) {
+            None => plans.push(plan(backend, facts, config)),
+            Some(obstacle) => blockers.push(obstacle),
+        }
     }
-    degradations.extend(facts.has_ktls.then(spliced_ktls));
-    degradations.extend(facts.has_sendpage.then(sendpage));
+    if plans.is_empty() {
+        Err(blockers)
+    } else {
+        Ok(plans)
+    }
+}
+
+fn wanted(choice: BackendChoice) -> Vec<Backend> {
+    match choice {
+        BackendChoice::Auto => Backend::ALL.to_vec(),
+        BackendChoice::Fexit => vec![Backend::Fexit],
+        BackendChoice::Tracepoint => vec![Backend::Tracepoint],
+        BackendChoice::Kprobe => vec![Backend::Kprobe],
+    }
+}
+
+fn plan(backend: Backend, facts: &Facts, config: &ProcessNetworkConfig) -> Plan {
+    let hooks = hooks(backend, facts, config).collect();
+    let counts = |protocol: Protocol| config.protocols.contains(&protocol);
+    let mut degradations = Vec::new();
+    if backend.needs_addresses_handed_over() {
+        let has_datagrams = counts(Protocol::Udp) || counts(Protocol::UdpLite);
+        match &facts.cgroup {
+            Err(error) if has_datagrams => degradations.push(no_addresses(error)),
+            Err(_) | Ok(_) => degradations.extend(unnamed(config)),
+        }
+        degradations.extend(facts.has_sendpage.then(sendpage));
+    }
+    if counts(Protocol::Tcp) {
+        degradations.extend(tls(backend, facts));
+    }
     degradations.extend(facts.in_pid_namespace.then(pid_namespace));
-    Ok(Plan {
-        backend: "tracepoint",
+    Plan {
+        backend,
         hooks,
         degradations,
-    })
+    }
+}
+
+/// The hooks of the backend that are there and of use.
+fn hooks<'a>(
+    backend: Backend,
+    facts: &'a Facts,
+    config: &'a ProcessNetworkConfig,
+) -> impl Iterator<Item = Hook> + 'a {
+    let is_there = move |hook: &Hook| match (hook.kind, hook.only) {
+        (HookKind::Cgroup, _) => facts.cgroup.is_ok(),
+        (_, Only::Sendpage) => facts.has_sendpage,
+        (_, Only::Tls) => facts.tls == Tls::Loaded && facts.may_probe.is_ok(),
+        (_, Only::Frames) => facts.functions.contains(&hook.name),
+        (_, Only::Always | Only::Datagrams) => true,
+    };
+    backend
+        .hooks()
+        .iter()
+        .filter(move |hook| hook.is_for(&config.protocols) && is_there(hook))
+        .copied()
+}
+
+/// Why a backend cannot be tried.
+fn obstacle(backend: Backend, facts: &Facts, config: &ProcessNetworkConfig) -> Option<Degradation> {
+    let refused = match backend {
+        Backend::Fexit => facts.may_trampoline.as_ref().err().map(|error| {
+            blocker(
+                "fexit_refused",
+                format!("fexit: the kernel refuses trampolines: {error}"),
+                "use Linux 5.11 or later that is not locked down against them",
+            )
+        }),
+        Backend::Tracepoint => None,
+        Backend::Kprobe => facts.may_probe.as_ref().err().map(|error| {
+            blocker(
+                "kprobes_missing",
+                format!("kprobe: {error}"),
+                "use a kernel built with CONFIG_KPROBE_EVENTS, and mount -t tracefs none /sys/kernel/tracing",
+            )
+        }),
+    };
+    refused.or_else(|| missing_hooks(backend, facts, config))
+}
+
+fn missing_hooks(
+    backend: Backend,
+    facts: &Facts,
+    config: &ProcessNetworkConfig,
+) -> Option<Degradation> {
+    let missing: Vec<Hook> = hooks(backend, facts, config)
+        .filter(|hook| hook.without == Without::Nothing)
+        .filter(|hook| match hook.kind {
+            HookKind::Tracepoint | HookKind::RawTracepoint => {
+                !facts.tracepoints.contains(&hook.name)
+            }
+            HookKind::Entry | HookKind::Exit | HookKind::Probe(_) | HookKind::ProbePair(..) => {
+                !facts.functions.contains(&hook.name)
+            }
+            HookKind::Cgroup => false,
+        })
+        .collect();
+    let (major, minor) = missing.iter().map(|hook| hook.since).max()?;
+    let names: Vec<&str> = missing.iter().map(|hook| hook.name).collect();
+    let what = match backend {
+        Backend::Tracepoint => "tracepoint",
+        Backend::Fexit | Backend::Kprobe => "function or tracepoint",
+    };
+    Some(blocker(
+        if backend == Backend::Tracepoint {
+            "tracepoints_missing"
+        } else {
+            "functions_missing"
+        },
+        format!(
+            "{}: this kernel ({}) has no {what} {}",
+            backend.name(),
+            facts.release,
+            names.join(", ")
+        ),
+        &format!("use Linux {major}.{minor} or later"),
+    ))
 }
 
 /// What is less without the cgroup hooks.
@@ -60,55 +169,85 @@ fn no_addresses(error: &CgroupError) -> Degradation {
         CgroupError::NotTheRoot { .. } => "run in the host's cgroup namespace",
         CgroupError::Unreadable { .. } => "let the program read /proc/self/mounts and the mount",
     };
-    Degradation {
-        code: "cgroup_v2_missing".to_owned(),
-        summary: format!("{NO_ADDRESSES}, because {error}"),
-        remedy: remedy.to_owned(),
+    blocker(
+        "cgroup_v2_missing",
+        format!("{NO_ADDRESSES}, because {error}"),
+        remedy,
+    )
+}
+
+/// What the tracepoint backend does not see of addresses, where something like that is counted.
+fn unnamed(config: &ProcessNetworkConfig) -> Option<Degradation> {
+    let what: Vec<&str> = [
+        (Protocol::Udp, "UDP that is received without asking for it"),
+        (Protocol::Icmp, "ICMP"),
+        (Protocol::Raw, "raw IP"),
+        (Protocol::Sctp, "SCTP"),
+    ]
+    .into_iter()
+    .filter(|(protocol, _)| config.protocols.contains(protocol))
+    .map(|(_, what)| what)
+    .collect();
+    if what.is_empty() {
+        return None;
     }
+    Some(blocker(
+        "remotes_unseen",
+        format!(
+            "on unconnected sockets the remote is not seen of {} (the bytes are exact): no \
+             tracepoint shows it",
+            what.join(", ")
+        ),
+        "use a kernel on which the backend fexit or kprobe loads",
+    ))
 }
 
 fn sendpage() -> Degradation {
-    Degradation {
-        code: "sendpage".to_owned(),
-        summary:
-            "bytes sent by sendfile and splice are not seen: this kernel passes the tracepoint \
-                  only for other sends"
-                .to_owned(),
-        remedy: "use Linux 6.5 or later".to_owned(),
-    }
+    blocker(
+        "sendpage",
+        "bytes sent by sendfile and splice are not seen: this kernel passes the tracepoint only for \
+         other sends"
+            .to_owned(),
+        "use Linux 6.5 or later, or the backend fexit or kprobe",
+    )
 }
 
 fn pid_namespace() -> Degradation {
-    Degradation {
-        code: "pid_namespace".to_owned(),
-        summary: "paths of executables are not seen: this program runs in a PID namespace of its \
-                  own, so the kernel's process numbers are not those of its /proc"
+    blocker(
+        "pid_namespace",
+        "paths of executables are not seen: this program runs in a PID namespace of its own, so the \
+         kernel's process numbers are not those of its /proc"
             .to_owned(),
-        remedy: "run it in the host's PID namespace".to_owned(),
-    }
+        "run it in the host's PID namespace",
+    )
 }
 
-/// What the tracepoints never show.
-fn spliced_ktls() -> Degradation {
-    Degradation {
-        code: "ktls_splice".to_owned(),
-        summary: "bytes received by splice over kernel TLS are not seen: no tracepoint shows them"
-            .to_owned(),
-        remedy: String::new(),
-    }
-}
-
-fn backend_blocker(choice: BackendChoice) -> Option<Degradation> {
-    let asked = match choice {
-        BackendChoice::Auto | BackendChoice::Tracepoint => return None,
-        BackendChoice::Fexit => "fexit",
-        BackendChoice::Kprobe => "kprobe",
+/// What is not seen of kernel TLS.
+fn tls(backend: Backend, facts: &Facts) -> Option<Degradation> {
+    let remedy = match (backend, facts.tls, &facts.may_probe) {
+        (_, Tls::Missing, _) | (Backend::Fexit | Backend::Kprobe, Tls::Loaded, Ok(())) => {
+            return None;
+        }
+        (Backend::Tracepoint, Tls::Loaded | Tls::NotLoaded, _) => {
+            "use the backend fexit or kprobe, where the kernel allows it"
+        }
+        (Backend::Fexit | Backend::Kprobe, Tls::NotLoaded, _) => {
+            "load the module before nettally starts: modprobe tls"
+        }
+        (Backend::Fexit | Backend::Kprobe, Tls::Loaded, Err(_)) => {
+            "use a kernel built with CONFIG_KPROBE_EVENTS"
+        }
     };
-    Some(blocker(
-        "backend_unavailable",
-        format!("the backend `{asked}` is not in this version of nettally"),
-        "set `backend: auto` or `backend: tracepoint`",
-    ))
+    Some(no_tls_splice(remedy))
+}
+
+/// Without its hook.
+pub(super) fn no_tls_splice(remedy: &str) -> Degradation {
+    blocker(
+        "ktls_splice",
+        "bytes received by splice over kernel TLS are not seen".to_owned(),
+        remedy,
+    )
 }
 
 fn permission_blocker(facts: &Facts) -> Option<Degradation> {
@@ -134,24 +273,6 @@ fn permission_blocker(facts: &Facts) -> Option<Degradation> {
     Some(blocker("permission", summary.to_owned(), remedy))
 }
 
-fn missing_tracepoints(facts: &Facts) -> Option<Degradation> {
-    let missing: Vec<Hook> = TRACEPOINT
-        .into_iter()
-        .filter(|hook| hook.kind == HookKind::Tracepoint && !facts.tracepoints.contains(&hook.name))
-        .collect();
-    let (major, minor) = missing.iter().map(|hook| hook.since).max()?;
-    let names: Vec<&str> = missing.iter().map(|hook| hook.name).collect();
-    Some(blocker(
-        "tracepoints_missing",
-        format!(
-            "this kernel ({}) has no tracepoint {}",
-            facts.release,
-            names.join(", ")
-        ),
-        &format!("use Linux {major}.{minor} or later"),
-    ))
-}
-
 fn blocker(code: &str, summary: String, remedy: &str) -> Degradation {
     Degradation {
         code: code.to_owned(),
@@ -161,150 +282,5 @@ fn blocker(code: &str, summary: String, remedy: &str) -> Degradation {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io;
-    use std::path::PathBuf;
-
-    use super::*;
-    use crate::kernel::error::KernelError;
-
-    fn modern() -> Facts {
-        Facts {
-            release: "6.18.0".to_owned(),
-            may_load: Ok(()),
-            btf: Ok(()),
-            tracepoints: vec![
-                "sock_send_length",
-                "sock_recv_length",
-                "tcp_rcv_space_adjust",
-                "inet_sock_set_state",
-                "tcp_destroy_sock",
-            ],
-            cgroup: Ok(PathBuf::from("/sys/fs/cgroup")),
-            lockdown: Some("integrity".to_owned()),
-            has_ktls: false,
-            has_sendpage: false,
-            in_pid_namespace: false,
-        }
-    }
-
-    fn blockers(facts: &Facts) -> Vec<String> {
-        plan(facts, &ProcessNetworkConfig::default())
-            .unwrap_err()
-            .into_iter()
-            .map(|blocker| blocker.code)
-            .collect()
-    }
-
-    #[test]
-    fn a_modern_kernel_gets_every_hook() {
-        let plan = plan(&modern(), &ProcessNetworkConfig::default()).unwrap();
-        assert_eq!(plan.hooks, TRACEPOINT);
-        assert_eq!(plan.degradations, []);
-    }
-
-    #[test]
-    fn without_cgroup_v2_addresses_are_missing_and_bytes_are_not() {
-        let facts = Facts {
-            cgroup: Err(CgroupError::NotMounted),
-            ..modern()
-        };
-        let plan = plan(&facts, &ProcessNetworkConfig::default()).unwrap();
-        assert_eq!(plan.hooks.len(), 5);
-        assert_eq!(plan.degradations.last().unwrap().code, "cgroup_v2_missing");
-    }
-
-    #[test]
-    fn who_wants_no_udp_gets_no_udp_hooks() {
-        let config = ProcessNetworkConfig {
-            protocols: vec![Protocol::Tcp],
-            ..ProcessNetworkConfig::default()
-        };
-        let facts = Facts {
-            cgroup: Err(CgroupError::NotMounted),
-            ..modern()
-        };
-        let plan = plan(&facts, &config).unwrap();
-        assert_eq!((plan.hooks.len(), plan.degradations), (5, Vec::new()));
-    }
-
-    #[test]
-    fn what_tracepoints_miss_is_said_where_it_can_happen() {
-        let facts = Facts {
-            has_ktls: true,
-            ..modern()
-        };
-        let before_6_5 = Facts {
-            has_sendpage: true,
-            in_pid_namespace: true,
-            ..modern()
-        };
-        let degradations = |facts| {
-            plan(facts, &ProcessNetworkConfig::default())
-                .unwrap()
-                .degradations
-        };
-        assert_eq!(degradations(&facts), [spliced_ktls()]);
-        assert_eq!(degradations(&before_6_5), [sendpage(), pid_namespace()]);
-    }
-
-    #[test]
-    fn everything_in_the_way_is_said_at_once() {
-        let no_rights = Facts {
-            may_load: Err(io::ErrorKind::PermissionDenied.into()),
-            ..modern()
-        };
-        assert_eq!(blockers(&no_rights), ["permission"]);
-        let old = Facts {
-            release: "6.1.0".to_owned(),
-            tracepoints: vec!["inet_sock_set_state", "tcp_destroy_sock"],
-            may_load: Err(io::ErrorKind::PermissionDenied.into()),
-            ..modern()
-        };
-        assert_eq!(blockers(&old), ["permission", "tracepoints_missing"]);
-        let no_btf = Facts {
-            btf: Err(KernelError::MalformedBtf("test")),
-            ..modern()
-        };
-        assert_eq!(blockers(&no_btf), ["btf_missing"]);
-    }
-
-    #[test]
-    fn a_part_of_the_cgroup_tree_is_not_taken_for_the_whole() {
-        let facts = Facts {
-            cgroup: Err(CgroupError::NotTheRoot {
-                folder: PathBuf::from("/sys/fs/cgroup"),
-            }),
-            ..modern()
-        };
-        let plan = plan(&facts, &ProcessNetworkConfig::default()).unwrap();
-        assert_eq!(
-            plan.degradations[0].remedy,
-            "run in the host's cgroup namespace"
-        );
-    }
-
-    #[test]
-    fn a_kernel_that_is_too_old_is_told_which_is_not() {
-        let old = Facts {
-            release: "6.1.0".to_owned(),
-            tracepoints: vec!["inet_sock_set_state", "tcp_destroy_sock"],
-            ..modern()
-        };
-        let blocker = plan(&old, &ProcessNetworkConfig::default())
-            .unwrap_err()
-            .remove(0);
-        assert!(blocker.summary.contains("6.1.0"), "{blocker:?}");
-        assert_eq!(blocker.remedy, "use Linux 6.3 or later");
-    }
-
-    #[test]
-    fn a_backend_that_is_not_there_is_refused_by_name() {
-        let config = ProcessNetworkConfig {
-            backend: BackendChoice::Fexit,
-            ..ProcessNetworkConfig::default()
-        };
-        let blocker = plan(&modern(), &config).unwrap_err().remove(0);
-        assert!(blocker.summary.contains("`fexit`"), "{blocker:?}");
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::btf::Btf;
 use super::cgroup::CgroupError;
 use super::error::KernelError;
-use super::hooks::{HookKind, TRACEPOINT};
-use super::{cgroup, syscall};
+use super::hooks::{Backend, HookKind};
+use super::{cgroup, syscall, tracefs};
 
 /// What was found out.
 #[derive(Debug)]
@@ -16,51 +16,78 @@ pub(super) struct Facts {
     pub(super) release: String,
     /// Whether we may load programs.
     pub(super) may_load: Result<(), io::Error>,
+    /// Whether we may load programs for the ways out of functions.
+    pub(super) may_trampoline: Result<(), io::Error>,
+    /// Whether we may put breakpoints into functions, or what is missing.
+    pub(super) may_probe: Result<(), String>,
     /// Whether its type information is there.
     pub(super) btf: Result<(), KernelError>,
-    /// The tracepoints of the backend that are there, by name.
+    /// The tracepoints of any backend that are there, by name.
     pub(super) tracepoints: Vec<&'static str>,
+    /// The functions of any backend that are there, by name; modules are not looked into.
+    pub(super) functions: Vec<&'static str>,
     /// Root of cgroup v2.
     pub(super) cgroup: Result<PathBuf, CgroupError>,
     /// The kernel's lockdown mode, where it tells.
     pub(super) lockdown: Option<String>,
-    /// Whether it has kernel TLS, or a module of it that may be loaded at any time.
-    pub(super) has_ktls: bool,
+    /// Kernel TLS.
+    pub(super) tls: Tls,
     /// Whether sockets still have `sendpage`, which passes no tracepoint (before 6.5).
     pub(super) has_sendpage: bool,
     /// Whether we see other process numbers than the kernel's.
     pub(super) in_pid_namespace: bool,
 }
 
+/// Kernel TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tls {
+    /// There is none.
+    Missing,
+    /// It is a module that may be loaded at any time.
+    NotLoaded,
+    Loaded,
+}
+
 /// Asks the kernel; the type information comes along because reading it takes longest.
 pub(super) fn facts() -> (Facts, Option<Btf>) {
     let btf = Btf::of_kernel();
-    let tracepoints = btf.as_ref().map_or_else(
-        |_error| Vec::new(),
-        |btf| {
-            TRACEPOINT
-                .iter()
-                .filter(|hook| hook.kind == HookKind::Tracepoint && btf.has_tracepoint(hook.name))
-                .map(|hook| hook.name)
-                .collect()
-        },
-    );
-    let has_sendpage = btf
-        .as_ref()
-        .is_ok_and(|btf| btf.member_offset("proto_ops", &["sendpage"]).is_some());
+    let known = btf.as_ref().ok();
+    let hooks = || Backend::ALL.into_iter().flat_map(Backend::hooks);
+    let mut tracepoints: Vec<&str> = hooks()
+        .filter(|hook| matches!(hook.kind, HookKind::Tracepoint | HookKind::RawTracepoint))
+        .map(|hook| hook.name)
+        .filter(|name| known.is_some_and(|btf| btf.has_tracepoint(name)))
+        .collect();
+    let mut functions: Vec<&str> = hooks()
+        .map(|hook| hook.name)
+        .filter(|name| known.is_some_and(|btf| btf.function(name).is_some()))
+        .collect();
+    for names in [&mut tracepoints, &mut functions] {
+        names.sort_unstable();
+        names.dedup();
+    }
+    let may_trampoline = known
+        .and_then(|btf| btf.function("inet_sendmsg"))
+        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+        .and_then(syscall::may_load_exit_program);
+    let has_sendpage =
+        known.is_some_and(|btf| btf.member_offset("proto_ops", &["sendpage"]).is_some());
     let (btf, error) = match btf {
         Ok(btf) => (Some(btf), Ok(())),
         Err(error) => (None, Err(error)),
     };
     let release = release();
     let facts = Facts {
-        has_ktls: has_ktls(&release),
+        tls: tls(&release),
         has_sendpage,
         in_pid_namespace: in_pid_namespace(),
         release,
         may_load: syscall::may_load_programs(),
+        may_trampoline,
+        may_probe: tracefs::may_probe(),
         btf: error,
         tracepoints,
+        functions,
         cgroup: cgroup::open().map(|(folder, _file)| folder),
         lockdown: lockdown(),
     };
@@ -82,11 +109,17 @@ fn lockdown() -> Option<String> {
     Some(mode.to_owned())
 }
 
-fn has_ktls(release: &str) -> bool {
+fn tls(release: &str) -> Tls {
     let modules = Path::new("/lib/modules")
         .join(release)
         .join("kernel/net/tls");
-    Path::new("/proc/net/tls_stat").exists() || modules.is_dir()
+    if Path::new("/proc/net/tls_stat").exists() || Path::new("/sys/module/tls").is_dir() {
+        Tls::Loaded
+    } else if modules.is_dir() {
+        Tls::NotLoaded
+    } else {
+        Tls::Missing
+    }
 }
 
 /// The initial PID namespace has a fixed inode (`PROC_PID_INIT_INO` in `include/linux/proc_ns.h`).

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::hooks::{HookKind, TRACEPOINT};
-use super::plan::{Plan, plan};
-use super::probe::{Facts, facts};
+use super::hooks::{Backend, HookKind};
+use super::plan::{Plan, plans};
+use super::probe::{Facts, Tls, facts};
 use crate::config::ProcessNetworkConfig;
 use crate::pipeline::Degradation;
 
@@ -54,7 +54,7 @@ pub fn examine(config: &ProcessNetworkConfig) -> KernelReport {
     let (facts, _btf) = facts();
     let listed = listed(&facts);
     let kernel = facts.release.clone();
-    match plan(&facts, config) {
+    match plans(&facts, config).map(|mut plans| plans.swap_remove(0)) {
         Ok(Plan {
             backend,
             hooks,
@@ -62,7 +62,7 @@ pub fn examine(config: &ProcessNetworkConfig) -> KernelReport {
         }) => KernelReport {
             kernel,
             facts: listed,
-            backend: Some(backend.to_owned()),
+            backend: Some(backend.name().to_owned()),
             hooks: hooks.iter().map(|hook| hook.name.to_owned()).collect(),
             degradations,
             blockers: Vec::new(),
@@ -82,50 +82,60 @@ fn listed(facts: &Facts) -> Vec<Fact> {
     let Facts {
         release: _,
         may_load,
+        may_trampoline,
+        may_probe,
         btf,
         tracepoints,
+        functions,
         cgroup,
         lockdown,
-        has_ktls: _,
-        has_sendpage: _,
+        tls,
+        has_sendpage,
         in_pid_namespace: _,
     } = facts;
     let mut listed = vec![
-        fact(
-            "load eBPF programs",
-            match may_load {
-                Ok(()) => FactState::Yes,
-                Err(_) => FactState::No,
-            },
-            may_load.as_ref().err().map(ToString::to_string),
+        answer("load eBPF programs", may_load),
+        answer("kernel type information (BTF)", btf),
+        answer(
+            "programs on the way out of functions (fexit)",
+            may_trampoline,
         ),
-        fact(
-            "kernel type information (BTF)",
-            if btf.is_ok() {
-                FactState::Yes
-            } else {
-                FactState::No
-            },
-            btf.as_ref().err().map(ToString::to_string),
-        ),
+        answer("breakpoints in functions (kprobe)", may_probe),
     ];
-    listed.extend(
-        TRACEPOINT
-            .iter()
-            .filter(|hook| hook.kind == HookKind::Tracepoint)
-            .map(|hook| {
-                let state = match (btf, tracepoints.contains(&hook.name)) {
-                    (Ok(()), true) => FactState::Yes,
-                    (Ok(()), false) => FactState::No,
-                    (Err(_), _) => FactState::Unknown,
-                };
-                let detail = (state == FactState::No).then(|| {
-                    let (major, minor) = hook.since;
-                    format!("Linux {major}.{minor} has it")
-                });
-                fact(&format!("tracepoint {}", hook.name), state, detail)
-            }),
-    );
+    let mut named: Vec<&str> = Vec::new();
+    for hook in Backend::ALL.into_iter().flat_map(Backend::hooks) {
+        let (what, is_there) = match hook.kind {
+            HookKind::Tracepoint | HookKind::RawTracepoint => {
+                ("tracepoint", tracepoints.contains(&hook.name))
+            }
+            HookKind::Exit | HookKind::Entry => ("function", functions.contains(&hook.name)),
+            // Functions are the same as of the backend before, but those of modules.
+            HookKind::Probe(_) | HookKind::ProbePair(..) | HookKind::Cgroup => continue,
+        };
+        if named.contains(&hook.name) || (hook.name == "inet_sendpage" && !has_sendpage) {
+            continue;
+        }
+        named.push(hook.name);
+        let state = match (btf, is_there) {
+            (Ok(()), true) => FactState::Yes,
+            (Ok(()), false) => FactState::No,
+            (Err(_), _) => FactState::Unknown,
+        };
+        let detail = (state == FactState::No).then(|| {
+            let (major, minor) = hook.since;
+            format!("Linux {major}.{minor} has it")
+        });
+        listed.push(fact(&format!("{what} {}", hook.name), state, detail));
+    }
+    listed.push(match tls {
+        Tls::Loaded => fact("kernel TLS", FactState::Yes, None),
+        Tls::NotLoaded => fact(
+            "kernel TLS",
+            FactState::No,
+            Some("its module is not loaded".to_owned()),
+        ),
+        Tls::Missing => fact("kernel TLS", FactState::No, None),
+    });
     listed.push(match cgroup {
         Ok(folder) => fact(
             "cgroup v2",
@@ -150,6 +160,14 @@ fn listed(facts: &Facts) -> Vec<Fact> {
         ),
     });
     listed
+}
+
+/// An answer that is yes, or why not.
+fn answer<E: std::fmt::Display>(name: &str, answer: &Result<(), E>) -> Fact {
+    match answer {
+        Ok(()) => fact(name, FactState::Yes, None),
+        Err(error) => fact(name, FactState::No, Some(error.to_string())),
+    }
 }
 
 fn fact(name: &str, state: FactState, detail: Option<String>) -> Fact {

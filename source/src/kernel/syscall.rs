@@ -5,7 +5,10 @@ use std::mem::zeroed;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
 use aya::Pod;
-use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_info, bpf_prog_type};
+use aya_obj::generated::{
+    bpf_attr, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_info, bpf_prog_type, perf_event_attr,
+    perf_type_id,
+};
 
 /// `bpf(2)`, which returns a descriptor or 0.
 ///
@@ -121,8 +124,21 @@ fn create_array(kind: bpf_map_type, inner: Option<&OwnedFd>) -> io::Result<Owned
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Runs, run time in nanoseconds and skipped runs of a program. The last from kernel 5.12, else 0.
-pub(super) fn program_counts(program: BorrowedFd<'_>) -> io::Result<(u64, u64, u64)> {
+/// What the kernel tells of a program.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ProgramCounts {
+    /// 0 unless `bpf_stats_enabled` is on.
+    pub(super) runs: u64,
+    /// Nanoseconds; 0 unless `bpf_stats_enabled` is on.
+    pub(super) run_time_ns: u64,
+    /// Skipped runs. Kernel 5.12 and later, else 0.
+    pub(super) recursion_misses: u64,
+    /// Instructions that the verifier went through. Kernel 5.16 and later, else 0.
+    pub(super) verified_instructions: u64,
+}
+
+/// Asks the kernel about a program.
+pub(super) fn program_counts(program: BorrowedFd<'_>) -> io::Result<ProgramCounts> {
     // SAFETY: all zero is valid for a structure of integers.
     let mut info: bpf_prog_info = unsafe { zeroed() };
     let mut attr = empty_attr();
@@ -131,29 +147,147 @@ pub(super) fn program_counts(program: BorrowedFd<'_>) -> io::Result<(u64, u64, u
     attr.info.info = &raw mut info as u64;
     // SAFETY: `info` has room for `info_len` bytes and outlives the call; its own pointers are null.
     unsafe { bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
-    Ok((info.run_cnt, info.run_time_ns, info.recursion_misses))
+    Ok(ProgramCounts {
+        runs: info.run_cnt,
+        run_time_ns: info.run_time_ns,
+        recursion_misses: info.recursion_misses,
+        verified_instructions: info.verified_insns.into(),
+    })
 }
+
+/// Memory that the kernel charges for a program or a map, bytes; `None` if it does not tell.
+pub(super) fn memory(object: BorrowedFd<'_>) -> Option<u64> {
+    let file = format!("/proc/self/fdinfo/{}", object.as_raw_fd());
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("memlock:"))?;
+    line.trim().parse().ok()
+}
+
+/// Lifts the limit that kernels before 5.11 charge maps and programs to. False if we may not.
+pub(super) fn lift_memory_limit() -> bool {
+    let limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: the pointer is valid.
+    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) == 0 }
+}
+
+/// `BPF_FUNC_get_current_task_btf` in `include/uapi/linux/bpf.h`, kernel 5.11 and later.
+const GET_CURRENT_TASK_BTF: i32 = 158;
+
+/// `BPF_TRACE_FEXIT` in `include/uapi/linux/bpf.h`.
+const TRACE_FEXIT: u32 = 25;
 
 /// Loads the smallest program of a kind that tracing needs, to see whether we may.
 pub(super) fn may_load_programs() -> io::Result<()> {
-    let instruction = |code| {
-        // SAFETY: all zero is valid for an instruction.
-        let mut instruction: bpf_insn = unsafe { zeroed() };
-        instruction.code = code;
-        instruction
-    };
-    // `r0 = 0`, then `exit`.
-    let instructions = [instruction(0xb7), instruction(0x95)];
+    load_small(
+        bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
+        &[RETURN_ZERO, EXIT],
+        None,
+    )
+}
+
+/// Loads the smallest program for a breakpoint.
+pub(super) fn may_load_probe() -> io::Result<()> {
+    load_small(
+        bpf_prog_type::BPF_PROG_TYPE_KPROBE,
+        &[RETURN_ZERO, EXIT],
+        None,
+    )
+}
+
+/// Loads a small program for the way out of the function with this number, which calls what all of
+/// ours call.
+pub(super) fn may_load_exit_program(function: u32) -> io::Result<()> {
+    let call = (0x85, GET_CURRENT_TASK_BTF);
+    load_small(
+        bpf_prog_type::BPF_PROG_TYPE_TRACING,
+        &[call, RETURN_ZERO, EXIT],
+        Some((TRACE_FEXIT, function)),
+    )
+}
+
+/// `r0 = 0`: code and immediate operand.
+const RETURN_ZERO: (u8, i32) = (0xb7, 0);
+const EXIT: (u8, i32) = (0x95, 0);
+
+fn load_small(
+    kind: bpf_prog_type,
+    program: &[(u8, i32)],
+    target: Option<(u32, u32)>,
+) -> io::Result<()> {
+    let instructions: Vec<bpf_insn> = program
+        .iter()
+        .map(|&(code, operand)| {
+            // SAFETY: all zero is valid for an instruction.
+            let mut instruction: bpf_insn = unsafe { zeroed() };
+            instruction.code = code;
+            instruction.imm = operand;
+            instruction
+        })
+        .collect();
     let license = c"GPL";
     let mut attr = empty_attr();
-    attr.__bindgen_anon_3.prog_type = bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT as u32;
+    attr.__bindgen_anon_3.prog_type = kind as u32;
     attr.__bindgen_anon_3.insns = instructions.as_ptr() as u64;
-    attr.__bindgen_anon_3.insn_cnt = 2;
+    attr.__bindgen_anon_3.insn_cnt = u32::try_from(instructions.len()).unwrap_or(0);
     attr.__bindgen_anon_3.license = license.as_ptr() as u64;
+    if let Some((attach_type, function)) = target {
+        attr.__bindgen_anon_3.expected_attach_type = attach_type;
+        attr.__bindgen_anon_3.attach_btf_id = function;
+    }
     // SAFETY: instructions and licence outlive the call.
     let fd = unsafe { bpf(bpf_cmd::BPF_PROG_LOAD, &mut attr) }?;
     // SAFETY: the kernel has just given us this descriptor.
     drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok(())
+}
+
+/// In `include/uapi/linux/perf_event.h`.
+const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 8;
+
+/// Opens an event of the tracing file system, by its number, for all processes.
+pub(super) fn open_tracing_event(id: u64) -> io::Result<OwnedFd> {
+    // SAFETY: all zero is valid for a structure of integers.
+    let mut attr: perf_event_attr = unsafe { zeroed() };
+    attr.type_ = perf_type_id::PERF_TYPE_TRACEPOINT as u32;
+    attr.size = u32::try_from(size_of::<perf_event_attr>()).unwrap_or(0);
+    attr.config = id;
+    let (every_process, first_cpu, no_group) = (-1, 0, -1);
+    // SAFETY: `attr` is valid for its size.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_perf_event_open,
+            &raw const attr,
+            every_process,
+            first_cpu,
+            no_group,
+            PERF_FLAG_FD_CLOEXEC,
+        )
+    };
+    let fd = i32::try_from(fd)
+        .ok()
+        .filter(|&fd| fd >= 0)
+        .ok_or_else(io::Error::last_os_error)?;
+    // SAFETY: the kernel has just given us this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `PERF_EVENT_IOC_SET_BPF` and `PERF_EVENT_IOC_ENABLE` in `include/uapi/linux/perf_event.h`.
+const SET_PROGRAM: libc::Ioctl = 0x4004_2408;
+const ENABLE: libc::Ioctl = 0x2400;
+
+/// Runs a program whenever the event happens, on whichever CPU.
+pub(super) fn run_program_at(event: &OwnedFd, program: i32) -> io::Result<()> {
+    for (request, argument) in [(SET_PROGRAM, program), (ENABLE, 0)] {
+        // SAFETY: both take an integer.
+        if unsafe { libc::ioctl(event.as_raw_fd(), request, argument) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
     Ok(())
 }
 

@@ -14,5 +14,7 @@ pub use component::{
     SinkContext, Source, SourceConfig, SourceContext, StreamSink,
 };
 pub use event::{Event, Process, ProcessId, Protocol, Remote, Usage, UsageBatch, Window};
-pub use health::{Degradation, HealthReport, LossCount, LossReason, Losses, ProgramStats};
+pub use health::{
+    Degradation, HealthReport, LossClass, LossCount, LossReason, Losses, ProgramStats,
+};
 pub use shutdown::{ShutdownSignal, ShutdownTrigger};

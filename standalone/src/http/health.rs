@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nettally_source::{Degradation, HealthReport, LossReason, Losses, ProgramStats};
+use nettally_source::{Degradation, HealthReport, LossClass, Losses, ProgramStats};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use warp::filters::BoxedFilter;
@@ -107,7 +107,13 @@ impl Summary {
             .collect();
         let status = if reports.is_empty() {
             Status::Starting
-        } else if degradations.is_empty() && !losses.0.keys().copied().any(hides_bytes) {
+        } else if degradations.is_empty()
+            && !losses
+                .0
+                .keys()
+                .copied()
+                .any(|reason| reason.class() != LossClass::Detail)
+        {
             Status::Ok
         } else {
             Status::Degraded
@@ -118,24 +124,6 @@ impl Summary {
             kernel: reports.first().map(|report| report.kernel.clone()),
             degradations,
             losses,
-        }
-    }
-}
-
-/// Whether bytes are missing from the rows, or wrong in them; otherwise only a detail is missing.
-const fn hides_bytes(reason: LossReason) -> bool {
-    match reason {
-        LossReason::FlowsFull
-        | LossReason::SocketStorage
-        | LossReason::OwnerUnknown
-        | LossReason::RecursionMissed
-        | LossReason::DrainMismatch
-        | LossReason::OverReported
-        | LossReason::NotDelivered
-        | LossReason::SinkQueueFull
-        | LossReason::SinkFailed => true,
-        LossReason::ProcessesFull | LossReason::RemoteUnresolved | LossReason::ProcessUnknown => {
-            false
         }
     }
 }
@@ -163,6 +151,7 @@ struct SourceHealth<'a> {
     flows: u64,
     flows_capacity: u64,
     drain_ms: f64,
+    load_ms: f64,
 }
 
 impl<'a> SourceHealth<'a> {
@@ -179,6 +168,7 @@ impl<'a> SourceHealth<'a> {
             flows,
             flows_capacity,
             drain_ms,
+            load_ms,
         } = report;
         Self {
             name: source,
@@ -188,6 +178,7 @@ impl<'a> SourceHealth<'a> {
             flows: *flows,
             flows_capacity: *flows_capacity,
             drain_ms: *drain_ms,
+            load_ms: *load_ms,
         }
     }
 }

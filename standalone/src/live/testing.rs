@@ -64,6 +64,8 @@ pub(crate) fn health() -> HealthReport {
             runs: 0,
             run_time_ns: 0,
             recursion_misses: 0,
+            instructions: 1_234,
+            memory_bytes: 20_480,
         }],
         degradations: Vec::new(),
         losses: Losses::default(),
@@ -71,6 +73,7 @@ pub(crate) fn health() -> HealthReport {
         flows: 1,
         flows_capacity: 65_536,
         drain_ms: 0.5,
+        load_ms: 38.5,
     }
 }
 

@@ -82,6 +82,7 @@ pub(crate) fn health(source: &str, windows: u64) -> HealthReport {
         flows: 0,
         flows_capacity: 1,
         drain_ms: 0.0,
+        load_ms: 0.0,
     }
 }
 

@@ -80,6 +80,7 @@ pub(crate) fn health() -> HealthReport {
         flows: 12,
         flows_capacity: 65_536,
         drain_ms: 0.4,
+        load_ms: 38.5,
     }
 }
 

@@ -68,6 +68,8 @@ impl Probes {
                     runs,
                     run_time_ns,
                     recursion_misses: _,
+                    instructions: _,
+                    memory_bytes: _,
                 } = program;
                 (hook, (runs, run_time_ns))
             })
