@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -158,6 +158,7 @@ impl Drop for Drip {
 #[derive(Debug)]
 pub struct Held {
     child: Child,
+    lines: Receiver<String>,
     truth: Vec<Moved>,
 }
 
@@ -194,17 +195,28 @@ impl Held {
                 drop(lines.send(line));
             }
         });
+        let mut held = Self {
+            child,
+            lines: come,
+            truth: Vec::new(),
+        };
+        held.read(rows);
+        held
+    }
+
+    /// Waits until it has printed `rows` lines more.
+    ///
+    /// # Panics
+    /// It does not print them.
+    #[track_caller]
+    pub fn read(&mut self, rows: usize) {
         // A process that has failed prints nothing, while the others wait.
-        let truth: Vec<Moved> = (0..rows)
-            .map_while(|_row| come.recv_timeout(Duration::from_secs(20)).ok())
+        let more: Vec<Moved> = (0..rows)
+            .map_while(|_row| self.lines.recv_timeout(Duration::from_secs(20)).ok())
             .flat_map(|line| parse(line.as_bytes()))
             .collect();
-        assert_eq!(
-            truth.len(),
-            rows,
-            "{arguments:?} printed no more than {truth:?}"
-        );
-        Self { child, truth }
+        assert_eq!(more.len(), rows, "it printed no more than {more:?}");
+        self.truth.extend(more);
     }
 
     /// What it has printed.

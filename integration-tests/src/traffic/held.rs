@@ -6,16 +6,25 @@ use std::mem::take;
 
 use super::ledger::Ledger;
 use super::place::{Family, Place};
-use super::tcp::{PAYLOAD, Stream};
-use super::{Case, mapped, process};
+use super::tcp::{PAYLOAD, Side, Stream};
+use super::{Case, before, mapped, process};
 
 /// One row for each way.
 const CASES: &[Case] = &[
+    Case::new(
+        "before",
+        "sockets that existed before the start",
+        before::run,
+    ),
     Case::new("splice", "splice in", |name, place| {
         one_way(name, place, send, splice)
     }),
-    Case::new("handed", "socket handed over", hand_over),
-    Case::new("mapped", "zero-copy receive", |name, place| {
+    Case::new(
+        "handed",
+        "socket handed over to a child that splices",
+        hand_over,
+    ),
+    Case::new("mapped", "TCP_ZEROCOPY_RECEIVE", |name, place| {
         one_way(
             name,
             place,
@@ -39,12 +48,10 @@ pub fn run(name: &str, place: &Place) -> io::Result<()> {
 const MAPPED: usize = 1 << 20;
 
 /// Prints the account, then keeps everything open until standard input ends.
-fn hold(ledger: &mut Ledger) -> io::Result<()> {
+pub(super) fn hold(ledger: &mut Ledger) -> io::Result<()> {
     take(ledger).print()?;
     io::stdin().read_to_end(&mut Vec::new()).map(drop)
 }
-
-type Side = fn(&mut Stream<'_>) -> io::Result<()>;
 
 fn one_way(name: &str, place: &Place, client: Side, server: Side) -> io::Result<()> {
     let (listener, address) = place.listen(Family::V4)?;

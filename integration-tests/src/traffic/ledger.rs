@@ -88,6 +88,15 @@ impl Ledger {
         self.entry(protocol, remote).1 += bytes as u64;
     }
 
+    /// Adds another account, such as that of a thread.
+    pub fn add(&mut self, other: Self) {
+        for ((protocol, remote), (sent_bytes, received_bytes)) in other.0 {
+            let sum = self.entry(protocol, remote);
+            sum.0 += sent_bytes;
+            sum.1 += received_bytes;
+        }
+    }
+
     fn entry(&mut self, protocol: Protocol, remote: Option<SocketAddr>) -> &mut (u64, u64) {
         let remote = remote.map(|remote| SocketAddr::new(folded(remote.ip()), remote.port()));
         self.0.entry((protocol, remote)).or_default()

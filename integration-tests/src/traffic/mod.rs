@@ -4,12 +4,14 @@
 //! call the kernel through [`sys`], add every returned count to a [`Ledger`], and print it as one
 //! line of JSON when they end. What was requested counts for nothing.
 
+pub mod before;
 pub mod churn;
 pub mod drip;
 pub mod endings;
 pub mod held;
 mod ledger;
 pub mod mapped;
+pub mod needs;
 pub mod place;
 pub mod process;
 pub mod program;
@@ -80,6 +82,21 @@ impl Case {
 
 /// All cases, TCP first.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    let groups = [tcp::CASES, endings::CASES, udp::CASES, raw::CASES];
-    groups.into_iter().flatten()
+    let groups = tcp::GROUPS.iter().copied();
+    groups.chain([udp::CASES, raw::CASES]).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_rows_have_a_name_or_title_in_common() {
+        let names: BTreeSet<&str> = cases().map(|case| case.name).collect();
+        let titles: BTreeSet<&str> = cases().map(|case| case.title).collect();
+        assert_eq!(names.len(), cases().count());
+        assert_eq!(titles.len(), cases().count());
+    }
 }

@@ -68,7 +68,7 @@ impl Place {
     }
 
     /// Sockets stay in the namespace in which they were made.
-    fn inside<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pub(super) fn inside<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let Some(namespace) = &self.namespace else {
             return work();
         };

@@ -1,4 +1,4 @@
-//! Processes with names. The program is single-threaded, so that forking is safe.
+//! Processes with names. Those that fork have a single thread, so that it is safe.
 
 use std::ffi::CString;
 use std::io;
@@ -42,7 +42,7 @@ impl Child {
 /// # Errors
 /// The process could not be made.
 pub fn fork(name: &str, work: impl FnOnce(&mut Ledger) -> io::Result<()>) -> io::Result<Child> {
-    // SAFETY: this program has one thread, so the child may do what the parent may do.
+    // SAFETY: a process that gets here has one thread, so the child may do what the parent may do.
     let pid = check(unsafe { libc::fork() } as isize)?;
     if pid > 0 {
         return Ok(Child(pid.try_into().expect("a pid fits")));

@@ -1,6 +1,9 @@
 //! System calls that move bytes, each wrapped so that its result is what the kernel returned.
 
 mod address;
+pub mod passing;
+pub mod socket;
+pub mod vectors;
 
 use std::io;
 use std::mem::{size_of, zeroed};

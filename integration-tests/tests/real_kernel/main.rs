@@ -5,6 +5,7 @@ mod churn;
 mod exact;
 mod filters;
 mod hostile_names;
+mod older_sockets;
 mod regressions;
 mod shutdown;
 mod storm;

@@ -17,15 +17,24 @@ impl Kprobes {
         Path::new(TRACING).join("kprobe_events").exists()
     }
 
-    /// Starts counting.
-    pub(crate) fn attach(functions: &[&str]) -> io::Result<Self> {
+    /// Starts counting. Of `others`, a kernel need not have all.
+    pub(crate) fn attach(functions: &[&str], others: &[&str]) -> io::Result<Self> {
         let mut probes = Self(Vec::new());
         for function in functions {
-            define(&format!("p:{GROUP}/{function} {function}"))?;
-            probes.0.push((*function).to_owned());
+            probes.define(function)?;
+        }
+        for function in others {
+            // Its column in the table stays empty.
+            drop(probes.define(function));
         }
         switch("1")?;
         Ok(probes)
+    }
+
+    fn define(&mut self, function: &str) -> io::Result<()> {
+        define(&format!("p:{GROUP}/{function} {function}"))?;
+        self.0.push(function.to_owned());
+        Ok(())
     }
 
     /// Calls of each function so far.

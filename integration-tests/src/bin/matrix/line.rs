@@ -32,10 +32,10 @@ pub(crate) enum Line {
         programs: Vec<String>,
         degradations: Value,
         losses: Value,
-        /// Null where the daemon does not say.
         load_ms: Value,
-        instructions: Value,
-        memory_bytes: Value,
+        /// Sums of all programs; 0 where the kernel does not tell.
+        instructions: u64,
+        memory_bytes: u64,
     },
     /// Calls of one group of rows, in one direction.
     Calls(Count),
@@ -60,20 +60,21 @@ impl Line {
         };
         let value = |key: &str| find(health, key).cloned().unwrap_or_default();
         let programs = health["programs"].as_array().map(Vec::as_slice);
+        let programs = programs.unwrap_or_default();
         let hook = |program: &Value| program["hook"].as_str().map(str::to_owned);
+        let sum = |key: &str| -> u64 {
+            let of_each = programs.iter().filter_map(|program| program[key].as_u64());
+            of_each.sum()
+        };
         Self::Daemon {
             kernel: text("kernel"),
             backend: text("backend"),
-            programs: programs
-                .unwrap_or_default()
-                .iter()
-                .filter_map(hook)
-                .collect(),
+            programs: programs.iter().filter_map(hook).collect(),
             degradations: value("degradations"),
             losses: value("losses"),
             load_ms: value("load_ms"),
-            instructions: value("instructions"),
-            memory_bytes: value("memory_bytes"),
+            instructions: sum("instructions"),
+            memory_bytes: sum("memory_bytes"),
         }
     }
 

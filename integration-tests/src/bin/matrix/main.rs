@@ -3,7 +3,7 @@
 //!
 //! Read in this order: [`line`] (what is printed), [`verdict`] (what is compared), [`rows`] (the
 //! generator's rows), [`lives`] (sockets that outlive a daemon, with [`phases`] to make them),
-//! [`calls`] (the kernel's own count of calls beside ours,
+//! [`full`] (a table that is too small), [`calls`] (the kernel's own count of calls beside ours,
 //! with [`kprobes`] and [`runs`]).
 #![expect(
     clippy::print_stdout,
@@ -11,6 +11,7 @@
 )]
 
 mod calls;
+mod full;
 mod kprobes;
 mod line;
 mod lives;
@@ -135,6 +136,7 @@ fn measure(backend: Backend, wanted: &Wanted, print: &mut impl FnMut(Line)) -> a
     rows::judge(backend, ran, &daemon, &health, print);
     print(Line::of_health(&health));
     lives::run(backend, wanted, print);
+    full::run(backend, wanted, print);
     print(Line::End);
     Ok(())
 }

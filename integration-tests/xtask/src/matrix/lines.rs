@@ -45,8 +45,8 @@ pub(super) struct Daemon {
     pub(super) degradations: Vec<Degradation>,
     pub(super) losses: BTreeMap<String, Value>,
     pub(super) load_ms: Value,
-    pub(super) instructions: Value,
-    pub(super) memory_bytes: Value,
+    pub(super) instructions: u64,
+    pub(super) memory_bytes: u64,
 }
 
 /// Something that it does not see.

@@ -205,21 +205,14 @@ fn daemons(columns: &[Column]) -> String {
         let codes: Vec<String> = codes.map(|one| format!("`{}`", one.code)).collect();
         let losses = daemon.losses.iter();
         let losses: Vec<String> = losses.map(|(reason, count)| loss(reason, count)).collect();
-        let figure = |value: &Value| {
-            if value.is_null() {
-                String::new()
-            } else {
-                value.to_string()
-            }
-        };
         line(
             &mut text,
             &[
                 column.heading(),
                 daemon.programs.len().to_string(),
-                figure(&daemon.instructions),
-                figure(&daemon.load_ms),
-                figure(&daemon.memory_bytes),
+                daemon.instructions.to_string(),
+                daemon.load_ms.to_string(),
+                daemon.memory_bytes.to_string(),
                 codes.join(", "),
                 losses.join(", "),
             ],

@@ -1,0 +1,221 @@
+//! Calls that are put into a ring for the kernel, which makes them when and where it likes.
+
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::AsRawFd as _;
+
+use io_uring::squeue::{Entry, Flags};
+use io_uring::types::Fixed;
+use io_uring::{IoUring, Probe, cqueue, opcode};
+
+use super::{PAYLOAD, Stream, one_way, read, send};
+use crate::traffic::needs::{Proof, lack};
+use crate::traffic::{Case, Lack};
+
+/// One row for each operation, and for each place where the kernel carries it out.
+pub const CASES: &[Case] = &[
+    Case::new("uring-send", "io_uring send", |name, place| {
+        one_way(
+            name,
+            place,
+            |stream| send_by(stream, HERE, send_entry),
+            read,
+        )
+    })
+    .needing(rings),
+    Case::new("uring-write", "io_uring write", |name, place| {
+        one_way(
+            name,
+            place,
+            |stream| send_by(stream, HERE, write_entry),
+            read,
+        )
+    })
+    .needing(rings),
+    Case::new("uring-recv", "io_uring recv", |name, place| {
+        one_way(name, place, send, |stream| {
+            receive_by(stream, HERE, receive_entry)
+        })
+    })
+    .needing(rings),
+    Case::new("uring-read", "io_uring read", |name, place| {
+        one_way(name, place, send, |stream| {
+            receive_by(stream, HERE, read_entry)
+        })
+    })
+    .needing(rings),
+    Case::new(
+        "uring-sqpoll",
+        "io_uring send and recv, SQPOLL",
+        |name, place| {
+            one_way(
+                name,
+                place,
+                |stream| send_by(stream, POLLER, send_entry),
+                |stream| receive_by(stream, POLLER, receive_entry),
+            )
+        },
+    )
+    .needing(polled_rings),
+    Case::new(
+        "uring-worker",
+        "io_uring send and recv, worker threads",
+        |name, place| {
+            one_way(
+                name,
+                place,
+                |stream| send_by(stream, WORKER, send_entry),
+                |stream| receive_by(stream, WORKER, receive_entry),
+            )
+        },
+    )
+    .needing(rings),
+    Case::new("uring-sendzc", "io_uring SEND_ZC", |name, place| {
+        one_way(
+            name,
+            place,
+            |stream| send_by(stream, HERE, zero_copy_entry),
+            read,
+        )
+    })
+    .needing(zero_copy),
+];
+
+/// Where calls are carried out.
+#[derive(Clone, Copy)]
+struct Where {
+    /// By a thread of the kernel that looks at the ring by itself.
+    is_polled: bool,
+    /// `ASYNC`: by a worker thread, without a first try in ours.
+    flags: Flags,
+}
+
+const HERE: Where = Where {
+    is_polled: false,
+    flags: Flags::empty(),
+};
+const POLLER: Where = Where {
+    is_polled: true,
+    ..HERE
+};
+const WORKER: Where = Where {
+    flags: Flags::ASYNC,
+    ..HERE
+};
+
+/// The socket, which is registered with the ring: before Linux 5.11, a polled ring takes no other.
+const SOCKET: Fixed = Fixed(0);
+
+fn send_entry(bytes: &[u8]) -> Entry {
+    opcode::Send::new(SOCKET, bytes.as_ptr(), length(bytes)).build()
+}
+
+fn write_entry(bytes: &[u8]) -> Entry {
+    opcode::Write::new(SOCKET, bytes.as_ptr(), length(bytes)).build()
+}
+
+fn zero_copy_entry(bytes: &[u8]) -> Entry {
+    opcode::SendZc::new(SOCKET, bytes.as_ptr(), length(bytes)).build()
+}
+
+fn receive_entry(buffer: &mut [u8]) -> Entry {
+    opcode::Recv::new(SOCKET, buffer.as_mut_ptr(), length(buffer)).build()
+}
+
+fn read_entry(buffer: &mut [u8]) -> Entry {
+    opcode::Read::new(SOCKET, buffer.as_mut_ptr(), length(buffer)).build()
+}
+
+fn length(bytes: &[u8]) -> u32 {
+    bytes.len().try_into().expect("a small buffer")
+}
+
+fn send_by(stream: &mut Stream<'_>, by: Where, entry: fn(&[u8]) -> Entry) -> io::Result<()> {
+    let mut ring = Ring::new(&stream.stream, by)?;
+    stream.send_by(PAYLOAD, 1448, |_socket, bytes| {
+        // SAFETY: the entry names `bytes`, which are there until the call is over.
+        unsafe { ring.call(entry(bytes)) }
+    })
+}
+
+fn receive_by(stream: &mut Stream<'_>, by: Where, entry: fn(&mut [u8]) -> Entry) -> io::Result<()> {
+    let mut ring = Ring::new(&stream.stream, by)?;
+    let come = stream.receive_by(usize::MAX, 4096, |_socket, buffer| {
+        // SAFETY: the entry names `buffer`, which is there until the call is over.
+        unsafe { ring.call(entry(buffer)) }
+    });
+    come.map(drop)
+}
+
+/// A ring for one call at a time.
+struct Ring {
+    ring: IoUring,
+    flags: Flags,
+}
+
+impl Ring {
+    fn new(socket: &TcpStream, Where { is_polled, flags }: Where) -> io::Result<Self> {
+        let mut builder = IoUring::builder();
+        if is_polled {
+            builder.setup_sqpoll(1000);
+        }
+        let ring = builder.build(8)?;
+        ring.submitter().register_files(&[socket.as_raw_fd()])?;
+        Ok(Self { ring, flags })
+    }
+
+    /// Waits until the kernel no longer needs the memory, and returns what the call returned.
+    ///
+    /// # Safety
+    /// The memory that the entry names is valid until this returns.
+    unsafe fn call(&mut self, entry: Entry) -> io::Result<usize> {
+        let entry = entry.flags(self.flags);
+        // SAFETY: the caller vouches for the memory.
+        unsafe { self.ring.submission().push(&entry) }.map_err(io::Error::other)?;
+        let mut returned = None;
+        loop {
+            self.ring.submit_and_wait(1)?;
+            for completion in self.ring.completion() {
+                // Of a call without a copy there are two: its result, and that it is over.
+                if !cqueue::notif(completion.flags()) {
+                    returned = Some(completion.result());
+                }
+                if !cqueue::more(completion.flags()) {
+                    let result = returned.expect("the result comes first");
+                    return usize::try_from(result)
+                        .map_err(|_negative| io::Error::from_raw_os_error(-result));
+                }
+            }
+        }
+    }
+}
+
+const PROOFS: [Proof; 3] = [
+    Proof::Since(5, 6),
+    Proof::Option("CONFIG_IO_URING"),
+    Proof::Setting("/proc/sys/kernel/io_uring_disabled", "2"),
+];
+
+fn rings() -> Result<(), Lack> {
+    lack("io_uring", IoUring::new(8), &PROOFS)
+}
+
+fn polled_rings() -> Result<(), Lack> {
+    let tried: io::Result<IoUring> = IoUring::builder().setup_sqpoll(1000).build(8);
+    lack("io_uring", tried, &PROOFS)
+}
+
+fn zero_copy() -> Result<(), Lack> {
+    rings()?;
+    lack("IORING_OP_SEND_ZC", try_zero_copy(), &[Proof::Since(6, 0)])
+}
+
+fn try_zero_copy() -> io::Result<()> {
+    let mut probe = Probe::new();
+    IoUring::new(8)?.submitter().register_probe(&mut probe)?;
+    if probe.is_supported(opcode::SendZc::CODE) {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
