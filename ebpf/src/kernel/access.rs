@@ -14,10 +14,9 @@ use aya_ebpf::helpers::generated::{
 use nettally_ebpf::flow::COMM_LENGTH;
 use nettally_ebpf::loss::Loss;
 
-use crate::count::Moved;
 use crate::globals::offset;
 use crate::handover::{self, Cork};
-use crate::losses::lose;
+use crate::losses::note;
 use crate::socket::{self, Kind, Sock};
 use crate::state::{self, Stream};
 
@@ -205,5 +204,5 @@ pub(crate) unsafe fn read<T: Copy>(address: *const c_void) -> T {
 /// The bytes that depend on it are counted all the same: what may be wrong is where they went.
 #[inline(never)]
 fn read_failed() {
-    lose(Loss::ReadFailed, Moved::Sent(0));
+    note(Loss::ReadFailed);
 }

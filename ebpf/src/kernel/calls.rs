@@ -6,8 +6,7 @@ use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::btf_map;
 use nettally_ebpf::loss::Loss;
 
-use crate::count::Moved;
-use crate::losses::lose;
+use crate::losses::note;
 use crate::socket::Sock;
 
 /// The arguments of a call.
@@ -32,7 +31,7 @@ static CALLS: HashMap<u64, Call, 1> = HashMap::new();
 pub(crate) fn enter(sk: Sock, message: u64, flags: i32) {
     let thread = bpf_get_current_pid_tgid();
     if CALLS.get_ptr(thread).is_some() {
-        lose(Loss::ProbeMissed, Moved::Sent(0));
+        note(Loss::ProbeMissed);
     }
     let call = Call {
         sk: sk.addr() as u64,
@@ -42,7 +41,7 @@ pub(crate) fn enter(sk: Sock, message: u64, flags: i32) {
     };
     if CALLS.insert(thread, call, u64::from(BPF_ANY)).is_err() {
         // How many bytes it will move is not known yet.
-        lose(Loss::CallsFull, Moved::Sent(0));
+        note(Loss::CallsFull);
     }
 }
 

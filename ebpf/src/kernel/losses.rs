@@ -30,3 +30,15 @@ pub(crate) fn lose(reason: Loss, moved: Moved) {
         }
     }
 }
+
+/// Adds one event to `reason`; what bytes it cost is not known.
+///
+/// Not [`lose`] of zero bytes: the compiler makes another atomic operation of that, which kernels
+/// before 5.12 do not have.
+#[inline(always)]
+pub(crate) fn note(reason: Loss) {
+    if let Some(count) = LOSSES.get_ptr_mut(reason as u32) {
+        // SAFETY: the pointer was checked, the field is inside.
+        unsafe { atomic::add_u64(&raw mut (*count).events, 1) };
+    }
+}

@@ -11,7 +11,7 @@ use nettally_ebpf::loss::Loss;
 use crate::access::Access;
 use crate::count::{Moved, Owner, Path, count};
 use crate::globals::offset;
-use crate::losses::lose;
+use crate::losses::{lose, note};
 use crate::socket::{Family, Sock, is_locked_by_process, local_port, peer, peer_port};
 use crate::state::{self, Stream};
 use crate::{process, selection};
@@ -87,7 +87,7 @@ pub(crate) fn returned<A: Access>(sk: Sock, family: Family, bytes: i64, flags: i
         // What is taken from now on is seen as it is taken. An urgent byte is part of that.
         let start = Stream::starting_at(consumed::<A>(tcp));
         if A::stream_or_new(sk, &start).is_none() {
-            lose(Loss::SocketStorage, Moved::Received(0));
+            note(Loss::SocketStorage);
         }
         if flags & MSG_OOB != 0 {
             return;
@@ -131,7 +131,7 @@ pub(crate) fn found<A: Access>(sk: Sock, family: Family) {
         let (first, second) = (consumed::<A>(tcp), consumed::<A>(tcp));
         if first == second {
             if A::stream_or_new(sk, &Stream::starting_at(first)).is_none() {
-                lose(Loss::SocketStorage, Moved::Received(0));
+                note(Loss::SocketStorage);
             }
             return;
         }
@@ -150,7 +150,7 @@ pub(crate) fn state_changed<A: Access>(sk: Sock, family: Family, new: i32) {
                 && selected_path::<A>(sk, tcp, family).is_some()
                 && A::stream_or_new(sk, &Stream::NEW).is_none()
             {
-                lose(Loss::SocketStorage, Moved::Received(0));
+                note(Loss::SocketStorage);
             }
         }
         // A socket that was disconnected and is connected again: `tcp_disconnect` zeroed its counts.

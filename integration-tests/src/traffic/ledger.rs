@@ -88,6 +88,11 @@ impl Ledger {
         self.entry(protocol, remote).1 += bytes as u64;
     }
 
+    /// Says that nothing may be reported of this process: a row without bytes.
+    pub fn nothing(&mut self) {
+        self.received(Protocol::Tcp, None, 0);
+    }
+
     /// Adds another account, such as that of a thread.
     pub fn add(&mut self, other: Self) {
         for ((protocol, remote), (sent_bytes, received_bytes)) in other.0 {
@@ -109,20 +114,38 @@ impl Ledger {
     /// Standard output is closed.
     pub fn print(&self) -> io::Result<()> {
         for (&(protocol, remote), &(sent_bytes, received_bytes)) in &self.0 {
-            let moved = Moved {
+            print(&Moved {
                 process: process::name(),
                 pid: std::process::id(),
                 protocol,
                 remote,
                 sent_bytes,
                 received_bytes,
-            };
-            let mut line = serde_json::to_vec(&moved)?;
-            line.push(b'\n');
-            sys::write_once(libc::STDOUT_FILENO, &line)?;
+            })?;
         }
         Ok(())
     }
+
+    /// Says that nothing may be reported of another process.
+    ///
+    /// # Errors
+    /// Standard output is closed.
+    pub fn print_nothing(process: String, pid: u32) -> io::Result<()> {
+        print(&Moved {
+            process,
+            pid,
+            protocol: Protocol::Tcp,
+            remote: None,
+            sent_bytes: 0,
+            received_bytes: 0,
+        })
+    }
+}
+
+fn print(moved: &Moved) -> io::Result<()> {
+    let mut line = serde_json::to_vec(moved)?;
+    line.push(b'\n');
+    sys::write_once(libc::STDOUT_FILENO, &line)
 }
 
 fn folded(address: IpAddr) -> IpAddr {

@@ -6,20 +6,28 @@
 
 pub mod before;
 pub mod churn;
+pub mod datagrams;
 pub mod drip;
 pub mod endings;
 pub mod held;
+pub mod icmp;
 mod ledger;
 pub mod mapped;
+pub mod namespaces;
 pub mod needs;
+mod netfilter;
+pub mod nothing;
+pub mod packet;
 pub mod place;
 pub mod process;
 pub mod program;
 pub mod raw;
+pub mod sctp;
 pub mod storm;
 pub mod sys;
 pub mod tcp;
 pub mod udp;
+pub mod udplite;
 
 pub use ledger::{Ledger, Moved, Protocol};
 
@@ -82,8 +90,16 @@ impl Case {
 
 /// All cases, TCP first.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    let groups = tcp::GROUPS.iter().copied();
-    groups.chain([udp::CASES, raw::CASES]).flatten()
+    let groups = tcp::GROUPS.iter().chain(udp::GROUPS).copied();
+    let others = [
+        udplite::CASES,
+        icmp::CASES,
+        raw::CASES,
+        sctp::CASES,
+        packet::CASES,
+        nothing::CASES,
+    ];
+    groups.chain(others).flatten()
 }
 
 #[cfg(test)]

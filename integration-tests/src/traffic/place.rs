@@ -59,7 +59,8 @@ impl Place {
         Ok((socket, address))
     }
 
-    fn address(&self, family: Family) -> IpAddr {
+    /// The address for that family.
+    pub(super) fn address(&self, family: Family) -> IpAddr {
         match family {
             Family::V4 => self.ipv4.into(),
             Family::V6 => self.ipv6.into(),

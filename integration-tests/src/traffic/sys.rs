@@ -1,6 +1,9 @@
 //! System calls that move bytes, each wrapped so that its result is what the kernel returned.
 
 mod address;
+mod datagrams;
+pub mod link;
+mod make;
 pub mod passing;
 pub mod socket;
 pub mod vectors;
@@ -12,6 +15,13 @@ use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
 
 pub(super) use address::socklen;
 use address::{from_raw, to_raw};
+pub use datagrams::{
+    Room, read, receive_message_from, receive_messages, send_message, send_messages, with_incoming,
+    with_outgoing,
+};
+pub use make::{
+    bind, domain, leave_network_namespace, listen, prepare_to_receive, socket, unix_pair,
+};
 
 /// A result of a system call, or the error it stands for.
 ///
@@ -250,18 +260,6 @@ pub fn disconnect(fd: &impl AsRawFd) -> io::Result<()> {
     // SAFETY: the kernel reads the structure, whose size is given.
     let result = unsafe { libc::connect(fd.as_raw_fd(), &raw const nowhere, length) };
     check(result as isize).map(drop)
-}
-
-/// A raw IPv4 socket that gets a copy of every packet of a protocol.
-///
-/// # Errors
-/// The kernel's; it asks for root.
-pub fn raw_socket(protocol: i32) -> io::Result<OwnedFd> {
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
-    // SAFETY: no memory is involved.
-    let fd = check(unsafe { libc::socket(libc::AF_INET, kind, protocol) } as isize)?;
-    // SAFETY: it is new and nobody else's.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd.try_into().expect("a descriptor fits")) })
 }
 
 /// Pins the calling thread to one processor.

@@ -1,63 +1,83 @@
 //! Ways of moving bytes over UDP. An empty datagram says that no more will come.
 
+pub mod calls;
+pub mod sockets;
+pub mod uring;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
 
 use super::ledger::{Ledger, Protocol};
-use super::place::{Family, Place, client_socket};
-use super::{Case, process, sys};
+use super::place::{Family, Place};
+use super::{Case, datagrams, process, sys};
 
-/// Payload of one datagram.
-const DATAGRAM: usize = 1000;
-/// Datagrams of a case in one direction; few enough to wait in a receive buffer of default size.
-const DATAGRAMS: usize = 50;
+/// All rows over UDP, group by group.
+pub const GROUPS: &[&[Case]] = &[CASES, calls::CASES, sockets::CASES, uring::CASES];
 
-/// One row for each way.
+/// The main ways, and those that need no more than a flag.
 pub const CASES: &[Case] = &[
-    Case::new("udp-v4", "udp v4", |name, place| {
-        unconnected(name, place, Family::V4)
-    }),
-    Case::new("udp-v6", "udp v6", |name, place| {
-        unconnected(name, place, Family::V6)
-    }),
-    Case::new("udp-mapped", "udp mapped", |name, place| {
-        unconnected(name, place, Family::Mapped)
-    }),
-    Case::new("udp-con-v4", "udp con v4", |name, place| {
-        connected(name, place, Family::V4)
-    }),
-    Case::new("udp-con-v6", "udp con v6", |name, place| {
-        connected(name, place, Family::V6)
-    }),
-    Case::new("udp-con-map", "udp con map", |name, place| {
-        connected(name, place, Family::Mapped)
-    }),
-    Case::new("udp-noaddr", "udp noaddr", |name, place| {
-        one_way(name, place, send_all, receive_without_address)
-    }),
-    Case::new("udp-peek", "udp peek", |name, place| {
-        one_way(name, place, send_all, peek)
-    }),
-    Case::new("udp-trunc", "udp trunc", |name, place| {
-        one_way(name, place, send_all, |socket, _, ledger| {
-            receive_all(socket, ledger, 100)
-        })
-    }),
-    Case::new("udp-more", "udp more", |name, place| {
-        one_way(name, place, send_corked, |socket, _, ledger| {
+    Case::new(
+        "udp-v4",
+        "sendto, recvfrom, unconnected, IPv4",
+        |name, place| unconnected(name, place, Family::V4),
+    ),
+    Case::new(
+        "udp-v6",
+        "sendto, recvfrom, unconnected, IPv6",
+        |name, place| unconnected(name, place, Family::V6),
+    ),
+    Case::new(
+        "udp-mapped",
+        "sendto, recvfrom, unconnected, IPv4 on IPv6 sockets",
+        |name, place| unconnected(name, place, Family::Mapped),
+    ),
+    Case::new(
+        "udp-con-v4",
+        "send, recv, connected, IPv4",
+        |name, place| connected(name, place, Family::V4),
+    ),
+    Case::new(
+        "udp-con-v6",
+        "send, recv, connected, IPv6",
+        |name, place| connected(name, place, Family::V6),
+    ),
+    Case::new(
+        "udp-con-map",
+        "send, recv, connected, IPv4 on IPv6 sockets",
+        |name, place| connected(name, place, Family::Mapped),
+    ),
+    Case::new(
+        "udp-peek",
+        "MSG_PEEK, then recvfrom, unconnected",
+        |name, place| one_way(name, place, send_all, peek),
+    ),
+    Case::new(
+        "udp-trunc",
+        "recvfrom into a short buffer, unconnected",
+        |name, place| {
+            one_way(name, place, send_all, |socket, ledger| {
+                receive_all(socket, ledger, 100)
+            })
+        },
+    ),
+    Case::new("udp-more", "MSG_MORE, unconnected", |name, place| {
+        one_way(name, place, send_corked, |socket, ledger| {
             receive_all(socket, ledger, 65_536)
         })
     }),
-    Case::new("udp-any", "udp any", send_to_any_address),
-    Case::new("udp-errqueue", "udp errqueue", read_error_queue),
-    Case::new("udp-shared", "udp shared", shared_by_two_processes),
+    Case::new("udp-any", "sendto the address 0.0.0.0", send_to_any_address),
+    Case::new("udp-errqueue", "MSG_ERRQUEUE", read_error_queue),
+    Case::new(
+        "udp-shared",
+        "socket shared by forked children",
+        shared_by_two_processes,
+    ),
 ];
 
 /// Requests and answers on sockets that are not connected.
 fn unconnected(name: &str, place: &Place, family: Family) -> io::Result<()> {
-    let (server, address) = place.bind(family)?;
-    let client = client_socket(family)?;
+    let (server, address) = datagrams::receiver(place, family)?;
+    let client = datagrams::sender(family)?;
     process::pair(
         name,
         |ledger| answer(&server, ledger),
@@ -70,8 +90,8 @@ fn unconnected(name: &str, place: &Place, family: Family) -> io::Result<()> {
 
 /// The client is connected and calls `send` and `recv`.
 fn connected(name: &str, place: &Place, family: Family) -> io::Result<()> {
-    let (server, address) = place.bind(family)?;
-    let client = client_socket(family)?;
+    let (server, address) = datagrams::receiver(place, family)?;
+    let client = datagrams::sender(family)?;
     process::pair(
         name,
         |ledger| answer(&server, ledger),
@@ -83,7 +103,7 @@ fn connected(name: &str, place: &Place, family: Family) -> io::Result<()> {
             }
             let mut buffer = [0; 2000];
             loop {
-                let received = sys::receive(wait(&client)?, &mut buffer, 0)?;
+                let received = sys::receive(&client, &mut buffer, 0)?;
                 if received == 0 {
                     return Ok(());
                 }
@@ -97,7 +117,7 @@ fn connected(name: &str, place: &Place, family: Family) -> io::Result<()> {
 fn answer(socket: &UdpSocket, ledger: &mut Ledger) -> io::Result<()> {
     let mut buffer = [0; 2000];
     loop {
-        let (received, remote) = sys::receive_from(wait(socket)?, &mut buffer, 0)?;
+        let (received, remote) = sys::receive_from(socket, &mut buffer, 0)?;
         if received == 0 {
             return send_all(socket, remote, ledger);
         }
@@ -106,24 +126,21 @@ fn answer(socket: &UdpSocket, ledger: &mut Ledger) -> io::Result<()> {
 }
 
 type Client = fn(&UdpSocket, SocketAddr, &mut Ledger) -> io::Result<()>;
-type Server = fn(&UdpSocket, SocketAddr, &mut Ledger) -> io::Result<()>;
+type Server = fn(&UdpSocket, &mut Ledger) -> io::Result<()>;
 
 fn one_way(name: &str, place: &Place, client: Client, server: Server) -> io::Result<()> {
-    let (receiver, address) = place.bind(Family::V4)?;
-    let sender = client_socket(Family::V4)?;
-    let sender_address = SocketAddr::new(place.ipv4.into(), sender.local_addr()?.port());
+    let (receiver, address) = datagrams::receiver(place, Family::V4)?;
+    let sender = datagrams::sender(Family::V4)?;
     process::pair(
         name,
-        |ledger| server(&receiver, sender_address, ledger),
+        |ledger| server(&receiver, ledger),
         |ledger| client(&sender, address, ledger),
     )
 }
 
 /// Datagrams of odd lengths, and the end.
 fn lengths() -> impl Iterator<Item = usize> {
-    (0..DATAGRAMS)
-        .map(|index| DATAGRAM - index)
-        .chain(std::iter::once(0))
+    datagrams::lengths().chain(std::iter::once(0))
 }
 
 fn send_all(socket: &UdpSocket, remote: SocketAddr, ledger: &mut Ledger) -> io::Result<()> {
@@ -148,7 +165,7 @@ fn send_corked(socket: &UdpSocket, remote: SocketAddr, ledger: &mut Ledger) -> i
 fn receive_all(socket: &UdpSocket, ledger: &mut Ledger, room: usize) -> io::Result<()> {
     let mut buffer = vec![0; room];
     loop {
-        let (received, remote) = sys::receive_from(wait(socket)?, &mut buffer, 0)?;
+        let (received, remote) = sys::receive_from(socket, &mut buffer, 0)?;
         if received == 0 {
             return Ok(());
         }
@@ -156,26 +173,10 @@ fn receive_all(socket: &UdpSocket, ledger: &mut Ledger, room: usize) -> io::Resu
     }
 }
 
-/// The remote of such a receive is nowhere but in the packet.
-fn receive_without_address(
-    socket: &UdpSocket,
-    _sender: SocketAddr,
-    ledger: &mut Ledger,
-) -> io::Result<()> {
+fn peek(socket: &UdpSocket, ledger: &mut Ledger) -> io::Result<()> {
     let mut buffer = [0; 2000];
     loop {
-        let received = sys::receive(wait(socket)?, &mut buffer, 0)?;
-        if received == 0 {
-            return Ok(());
-        }
-        ledger.received(Protocol::Udp, None, received);
-    }
-}
-
-fn peek(socket: &UdpSocket, _sender: SocketAddr, ledger: &mut Ledger) -> io::Result<()> {
-    let mut buffer = [0; 2000];
-    loop {
-        sys::receive_from(wait(socket)?, &mut buffer, libc::MSG_PEEK)?;
+        sys::receive_from(socket, &mut buffer, libc::MSG_PEEK)?;
         let (received, remote) = sys::receive_from(socket, &mut buffer, 0)?;
         if received == 0 {
             return Ok(());
@@ -186,8 +187,8 @@ fn peek(socket: &UdpSocket, _sender: SocketAddr, ledger: &mut Ledger) -> io::Res
 
 /// To `0.0.0.0` means to this machine, by its loopback address.
 fn send_to_any_address(name: &str, _elsewhere: &Place) -> io::Result<()> {
-    let (receiver, address) = Place::default().bind(Family::V4)?;
-    let sender = client_socket(Family::V4)?;
+    let (receiver, address) = datagrams::receiver(&Place::default(), Family::V4)?;
+    let sender = datagrams::sender(Family::V4)?;
     let any = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
     process::pair(
         name,
@@ -207,9 +208,9 @@ const RETURNED: usize = 400;
 
 /// Datagrams to a closed port come back in the error queue; reading them there receives nothing.
 fn read_error_queue(name: &str, place: &Place) -> io::Result<()> {
-    let (closed, address) = place.bind(Family::V4)?;
+    let (closed, address) = datagrams::receiver(place, Family::V4)?;
     drop(closed);
-    let socket = client_socket(Family::V4)?;
+    let socket = datagrams::sender(Family::V4)?;
     process::fork(&format!("c-{name}"), |ledger| {
         sys::set_option(&socket, libc::IPPROTO_IP, libc::IP_RECVERR, 1)?;
         socket.connect(address)?;
@@ -217,7 +218,7 @@ fn read_error_queue(name: &str, place: &Place) -> io::Result<()> {
         for _ in 0..5 {
             let sent = sys::send(&socket, &[b'x'; RETURNED], 0)?;
             ledger.sent(Protocol::Udp, Some(address), sent);
-            let pending = sys::receive(wait(&socket)?, &mut [0; 2000], 0);
+            let pending = sys::receive(&socket, &mut [0; 2000], 0);
             assert!(pending.is_err(), "nobody is there to answer");
             read += sys::receive_message(&socket, &mut [0; 2000], libc::MSG_ERRQUEUE)?;
         }
@@ -233,8 +234,8 @@ fn read_error_queue(name: &str, place: &Place) -> io::Result<()> {
 
 /// Two processes send on one socket, two receive on the other.
 fn shared_by_two_processes(_name: &'static str, place: &Place) -> io::Result<()> {
-    let (receiver, address) = place.bind(Family::V4)?;
-    let sender = client_socket(Family::V4)?;
+    let (receiver, address) = datagrams::receiver(place, Family::V4)?;
+    let sender = datagrams::sender(Family::V4)?;
     let receivers = ["s-udp-shared", "s-udp-shared2"]
         .map(|name| process::fork(name, |ledger| receive_all(&receiver, ledger, 2000)));
     for name in ["c-udp-shared", "c-udp-shared2"] {
@@ -245,10 +246,4 @@ fn shared_by_two_processes(_name: &'static str, place: &Place) -> io::Result<()>
         receiver?.wait()?;
     }
     Ok(())
-}
-
-/// The socket, with an end to waiting, so that a lost datagram is a failure and not a hang.
-fn wait(socket: &UdpSocket) -> io::Result<&UdpSocket> {
-    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
-    Ok(socket)
 }

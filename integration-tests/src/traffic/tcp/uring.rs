@@ -1,8 +1,7 @@
 //! Calls that are put into a ring for the kernel, which makes them when and where it likes.
 
 use std::io;
-use std::net::TcpStream;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::AsRawFd;
 
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::Fixed;
@@ -83,28 +82,28 @@ pub const CASES: &[Case] = &[
 
 /// Where calls are carried out.
 #[derive(Clone, Copy)]
-struct Where {
+pub(in crate::traffic) struct Where {
     /// By a thread of the kernel that looks at the ring by itself.
     is_polled: bool,
     /// `ASYNC`: by a worker thread, without a first try in ours.
     flags: Flags,
 }
 
-const HERE: Where = Where {
+pub(in crate::traffic) const HERE: Where = Where {
     is_polled: false,
     flags: Flags::empty(),
 };
-const POLLER: Where = Where {
+pub(in crate::traffic) const POLLER: Where = Where {
     is_polled: true,
     ..HERE
 };
-const WORKER: Where = Where {
+pub(in crate::traffic) const WORKER: Where = Where {
     flags: Flags::ASYNC,
     ..HERE
 };
 
 /// The socket, which is registered with the ring: before Linux 5.11, a polled ring takes no other.
-const SOCKET: Fixed = Fixed(0);
+pub(in crate::traffic) const SOCKET: Fixed = Fixed(0);
 
 fn send_entry(bytes: &[u8]) -> Entry {
     opcode::Send::new(SOCKET, bytes.as_ptr(), length(bytes)).build()
@@ -148,13 +147,16 @@ fn receive_by(stream: &mut Stream<'_>, by: Where, entry: fn(&mut [u8]) -> Entry)
 }
 
 /// A ring for one call at a time.
-struct Ring {
+pub(in crate::traffic) struct Ring {
     ring: IoUring,
     flags: Flags,
 }
 
 impl Ring {
-    fn new(socket: &TcpStream, Where { is_polled, flags }: Where) -> io::Result<Self> {
+    pub(in crate::traffic) fn new(
+        socket: &impl AsRawFd,
+        Where { is_polled, flags }: Where,
+    ) -> io::Result<Self> {
         let mut builder = IoUring::builder();
         if is_polled {
             builder.setup_sqpoll(1000);
@@ -168,7 +170,7 @@ impl Ring {
     ///
     /// # Safety
     /// The memory that the entry names is valid until this returns.
-    unsafe fn call(&mut self, entry: Entry) -> io::Result<usize> {
+    pub(in crate::traffic) unsafe fn call(&mut self, entry: Entry) -> io::Result<usize> {
         let entry = entry.flags(self.flags);
         // SAFETY: the caller vouches for the memory.
         unsafe { self.ring.submission().push(&entry) }.map_err(io::Error::other)?;
@@ -196,16 +198,16 @@ const PROOFS: [Proof; 3] = [
     Proof::Setting("/proc/sys/kernel/io_uring_disabled", "2"),
 ];
 
-fn rings() -> Result<(), Lack> {
+pub(in crate::traffic) fn rings() -> Result<(), Lack> {
     lack("io_uring", IoUring::new(8), &PROOFS)
 }
 
-fn polled_rings() -> Result<(), Lack> {
+pub(in crate::traffic) fn polled_rings() -> Result<(), Lack> {
     let tried: io::Result<IoUring> = IoUring::builder().setup_sqpoll(1000).build(8);
     lack("io_uring", tried, &PROOFS)
 }
 
-fn zero_copy() -> Result<(), Lack> {
+pub(in crate::traffic) fn zero_copy() -> Result<(), Lack> {
     rings()?;
     lack("IORING_OP_SEND_ZC", try_zero_copy(), &[Proof::Since(6, 0)])
 }
