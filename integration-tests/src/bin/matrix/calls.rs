@@ -34,6 +34,10 @@ const OTHERS: [&str; 6] = [
     "tls_sw_recvmsg",
 ];
 
+/// Sockets of other families, which only the tracepoints pass, and leave alone: a row may use one
+/// for its processes to wait for each other.
+const UNIX: [&str; 2] = ["unix_stream_sendmsg", "unix_stream_recvmsg"];
+
 /// Rows whose calls go the same way.
 struct Group {
     name: &'static str,
@@ -251,7 +255,8 @@ pub(crate) fn print(daemon: &Daemon, print: &mut impl FnMut(Line)) -> Result<()>
         return Ok(());
     }
     let statistics = Statistics::enable().context("cannot count runs")?;
-    let kprobes = Kprobes::attach(&FUNCTIONS, &OTHERS).context("cannot count calls")?;
+    let others = [OTHERS.as_slice(), &UNIX].concat();
+    let kprobes = Kprobes::attach(&FUNCTIONS, &others).context("cannot count calls")?;
     let counter = Counter::of(daemon, &kprobes)?;
     for group in GROUPS.iter().filter(|group| group.is_possible()) {
         for count in counter.group(group)? {
@@ -330,19 +335,28 @@ impl<'a> Counter<'a> {
             of(after) - of(before)
         };
         let of_direction = |name: &&&str| Direction::of_function(name) == direction;
+        let programs = self.programs.iter().filter(|(_, of, _)| *of == direction);
+        let sees_every_family = programs
+            .clone()
+            .any(|(_, _, name)| name.starts_with("sock_"));
+        let unix: &[&str] = if sees_every_family { &UNIX } else { &[] };
         let entered = match direction {
             Direction::Send => group.send,
             Direction::Receive => group.receive,
         };
-        let programs = self.programs.iter().filter(|(_, of, _)| *of == direction);
+        let entered = entered.iter().chain(unix);
         let calls: BTreeMap<String, u64> = FUNCTIONS
             .iter()
             .chain(&OTHERS)
+            .chain(unix)
             .filter(of_direction)
             .map(|&function| (function.to_owned(), calls_of(function)))
             .filter(|&(_, calls)| calls > 0)
             .collect();
-        let entered = entered.iter().map(|function| calls_of(function)).sum();
+        let entered = entered
+            .filter(of_direction)
+            .map(|function| calls_of(function))
+            .sum();
         let runs = programs
             .map(|(program, _, name)| (name.clone(), runs_of(program)))
             .collect();
