@@ -100,7 +100,7 @@ fn boot(kernel: &'static Kernel, programs: &[Program], arguments: &Arguments) ->
     } = arguments;
     println!("\n=== kernel {}", kernel.name);
     let checks = if shell_command.is_empty() {
-        checks::of(kernel, test_arguments)
+        checks::of(test_arguments)
     } else {
         shell_command
             .iter()

@@ -13,8 +13,6 @@ pub(crate) struct Kernel {
     pub(super) version: &'static str,
     /// The processor to emulate, as QEMU names it; see [`FLAWED_CX16`].
     pub(super) processor: &'static str,
-    /// Whether it has what the tracepoint backend needs (Linux 6.3).
-    pub(super) has_tracepoints: bool,
     /// The backends that must be exact here; the others may be refused.
     pub(crate) backends: &'static [&'static str],
 }
@@ -36,7 +34,6 @@ pub(crate) const KERNELS: &[Kernel] = &[
         packages: &["linux-image-"],
         version: "5.10.0-",
         processor: FLAWED_CX16,
-        has_tracepoints: false,
         backends: &["kprobe"],
     },
     Kernel {
@@ -45,7 +42,6 @@ pub(crate) const KERNELS: &[Kernel] = &[
         packages: &["linux-image-"],
         version: "6.1.0-",
         processor: FLAWED_CX16,
-        has_tracepoints: false,
         backends: &["fexit", "kprobe"],
     },
     Kernel {
@@ -54,7 +50,6 @@ pub(crate) const KERNELS: &[Kernel] = &[
         packages: &["linux-image-"],
         version: "6.12.",
         processor: FLAWED_CX16,
-        has_tracepoints: true,
         backends: &["fexit", "tracepoint", "kprobe"],
     },
     Kernel {
@@ -63,7 +58,6 @@ pub(crate) const KERNELS: &[Kernel] = &[
         packages: &["linux-binary-", "linux-modules-", "linux-base-"],
         version: "7.3.",
         processor: "max",
-        has_tracepoints: true,
         backends: &["fexit", "tracepoint", "kprobe"],
     },
 ];
