@@ -52,6 +52,10 @@ pub struct Offsets {
     pub tcp_rcv_nxt: u32,
     /// `tcp_sock.copied_seq` (u32)
     pub tcp_copied_seq: u32,
+    /// `tcp_sock.urg_seq` (u32)
+    pub tcp_urgent_seq: u32,
+    /// Bit of `SOCK_URGINLINE` in `skc_flags`, as a mask.
+    pub sock_urgent_inline_mask: u32,
     /// `udp_sock.pending` (i32): not 0 while a datagram is put together
     pub udp_pending: u32,
     /// `socket.sk` (pointer)
@@ -103,6 +107,8 @@ impl Offsets {
         tcp_bytes_received: UNSET,
         tcp_rcv_nxt: UNSET,
         tcp_copied_seq: UNSET,
+        tcp_urgent_seq: UNSET,
+        sock_urgent_inline_mask: UNSET,
         udp_pending: UNSET,
         socket_sk: UNSET,
         message_name: UNSET,
@@ -153,7 +159,7 @@ pub const fn protocol_bit(protocol: u8) -> u32 {
 }
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 32 * 4);
+    assert!(size_of::<Offsets>() == 34 * 4);
     assert!(size_of::<Settings>() == 4 * 4);
 };
 

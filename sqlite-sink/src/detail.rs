@@ -1,4 +1,5 @@
-//! What coarse rows may fold: remotes beyond the largest of their bucket, and ephemeral ports.
+//! What rows may fold: coarse ones, remotes beyond the largest of their bucket and ephemeral ports;
+//! those of windows, all remotes and ports that the kernel had no room for.
 
 use crate::query::Field;
 
@@ -10,6 +11,12 @@ pub(crate) struct Detail {
 }
 
 impl Detail {
+    /// Both.
+    pub(crate) const ALL: Self = Self {
+        remotes: true,
+        ports: true,
+    };
+
     /// What telling a field apart needs.
     pub(crate) const fn of(field: Field) -> Self {
         match field {

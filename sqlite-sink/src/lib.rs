@@ -31,8 +31,9 @@ mod writer;
 pub use config::SqliteConfig;
 pub use error::StoreError;
 pub use query::{
-    ByteTotals, Field, Filter, FilterError, Order, OrderBy, RangeError, Series, SeriesAnswer,
-    SeriesPoint, SeriesQuery, TimeRange, UnknownField, UsageAnswer, UsageQuery, UsageRow,
+    ByteTotals, Field, Filter, FilterError, Order, OrderBy, OutsideTotal, RangeError, Series,
+    SeriesAnswer, SeriesPoint, SeriesQuery, TimeRange, UnknownField, UsageAnswer, UsageQuery,
+    UsageRow,
 };
 pub use reader::{Reader, StoreStats};
 pub use retention::RetentionConfig;

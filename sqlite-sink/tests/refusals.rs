@@ -113,7 +113,7 @@ fn a_newer_file_is_refused() {
         .unwrap();
     let before = fs::read(&path).unwrap();
     let sentence = format!(
-        "database {} has schema 99, this build knows 4; use a newer nettally or another path",
+        "database {} has schema 99, this build knows 5; use a newer nettally or another path",
         path.display()
     );
     assert_eq!(refusal(&path), sentence);
@@ -136,7 +136,7 @@ fn a_reader_neither_creates_nor_upgrades() {
     assert_eq!(
         unreadable(&path),
         format!(
-            "database {} has schema 0, this build reads 4; start `nettally run` once to upgrade it",
+            "database {} has schema 0, this build reads 5; start `nettally run` once to upgrade it",
             path.display()
         )
     );

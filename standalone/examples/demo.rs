@@ -26,7 +26,7 @@ type Actor = (
     f64,
 );
 
-const ACTORS: [Actor; 14] = [
+const ACTORS: [Actor; 16] = [
     (
         "firefox",
         "ada",
@@ -153,6 +153,9 @@ const ACTORS: [Actor; 14] = [
         1.4e6,
         900e3,
     ),
+    ("ping", "ada", Protocol::Icmp, "192.0.2.1", 0, 64.0, 64.0),
+    // Sees what all the others move.
+    ("tcpdump", "root", Protocol::Packet, "", 0, 0.0, 9e6),
 ];
 
 fn batch(start: Timestamp, seconds: i64) -> UsageBatch {
@@ -191,9 +194,9 @@ fn flow(index: u32, actor: Actor, start: Timestamp, end: Timestamp) -> Option<Us
         }),
         protocol,
         local_port: 40_000,
-        remote: Remote::Address {
-            ip: ip.parse().expect("the table holds addresses"),
-            port,
+        remote: match ip.parse() {
+            Ok(ip) => Remote::Address { ip, port },
+            Err(_empty) => Remote::None,
         },
         sent_bytes: bytes(sent),
         received_bytes: bytes(received),
@@ -215,6 +218,7 @@ fn health(time: Timestamp, degraded: bool) -> HealthReport {
             sent_bytes: 0,
             received_bytes: 48_213,
         };
+        losses.add(LossReason::FlowsFull, count);
         losses.add(LossReason::RemoteUnresolved, count);
     }
     HealthReport {

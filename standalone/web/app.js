@@ -6,6 +6,7 @@ import { Detail } from "./detail.js";
 import { byId, h, setText } from "./dom.js";
 import { bytes, clock, processName, rate, visible } from "./format.js";
 import { Model } from "./model.js";
+import { ProtocolButtons, protocolName } from "./protocols.js";
 import { ProcessTable } from "./table.js";
 
 const PAST_EVERY_MS = 10_000;
@@ -59,17 +60,12 @@ window.addEventListener("hashchange", () => showSelection(false));
 
 // Filters
 
-for (const button of document.querySelectorAll("[data-protocol]")) {
-  button.addEventListener("click", () => {
-    state.protocol = button.dataset.protocol;
-    for (const other of document.querySelectorAll("[data-protocol]")) {
-      other.setAttribute("aria-pressed", String(other === button));
-    }
-    drawTable();
-    detail.refreshLive(model, state.protocol);
-    refreshPast();
-  });
-}
+const protocols = new ProtocolButtons([...document.querySelectorAll("[data-protocol]")], (protocol) => {
+  state.protocol = protocol;
+  drawTable();
+  detail.refreshLive(model, state.protocol);
+  refreshPast();
+});
 byId("search").addEventListener("input", (event) => {
   state.search = event.target.value;
   drawTable();
@@ -81,6 +77,7 @@ follow(
   (name, event) => {
     state.lastEvent = Date.now();
     model.apply(name, event);
+    protocols.reveal(model.protocols);
     drawHeader();
     drawTable();
     detail.refreshLive(model, state.protocol);
@@ -109,9 +106,16 @@ function connection() {
   if (silence > 5 + 3 * model.seconds) {
     return { name: "offline", word: "Silent", note: `No window for ${Math.round(silence)} seconds.` };
   }
-  if (status === "degraded") return { name: "degraded", word: "Live, degraded", note: "" };
+  if (status === "degraded") {
+    const word = isExact(model.event.health) ? "Live, detail reduced" : "Live, degraded";
+    return { name: "degraded", word, note: "" };
+  }
   return { name: "live", word: "Live", note: "" };
 }
+
+/** Whether all that is wrong is that details are missing. */
+const isExact = ({ degradations, losses }) =>
+  degradations.length === 0 && Object.values(losses).every(({ class: kind }) => kind === "detail");
 
 function drawHeader() {
   const { name, word, note } = connection();
@@ -133,8 +137,16 @@ function drawHeader() {
   setText(byId("total-sent"), rate(sent));
   setText(byId("since-received"), `${bytes(event.since_start.received_bytes)} since start`);
   setText(byId("since-sent"), `${bytes(event.since_start.sent_bytes)} since start`);
+  drawOutside(event.outside_total);
   document.title = name === "offline" ? "(offline) nettally" : `↓ ${rate(received)} ↑ ${rate(sent)} · nettally`;
   drawNotices(event.health);
+}
+
+/** What no total has; absent as long as that is nothing. */
+function drawOutside(outside) {
+  const moved = outside?.since_start;
+  const words = `Not in any total: ${bytes(moved?.received_bytes)} received and ${bytes(moved?.sent_bytes)} sent since start as frames of the link layer, which may hold what is counted above.`;
+  setText(byId("outside"), moved === undefined ? "" : words);
 }
 
 /** What is missed and what was lost; nothing to say hides it. */
@@ -145,34 +157,34 @@ function drawNotices({ degradations, losses }) {
   const items = degradations.map(({ summary, remedy }) =>
     h("li", {}, h("strong", {}, visible(summary)), remedy === "" ? "" : ` To see it: ${visible(remedy)}.`),
   );
-  for (const [reason, { events, sent_bytes: sent, received_bytes: received }] of reasons) {
+  for (const [reason, loss] of reasons) {
+    const { events, sent_bytes: sent, received_bytes: received, class: kind, meaning, remedy } = loss;
     const cost = sent + received > 0 ? `, ${bytes(received)} received and ${bytes(sent)} sent` : "";
-    items.push(h("li", {}, h("strong", {}, LOSSES[reason] ?? reason), `: ${events} times${cost}`));
+    const words = `: ${meaning}. ${events} times${cost} (${reason}).`;
+    const help = remedy === "" ? "" : ` What helps: ${remedy}.`;
+    items.push(h("li", {}, h("strong", {}, sentence(CLASSES[kind] ?? kind)), words, help));
   }
   const text = items.map((item) => item.textContent).join("\n");
   if (notices.dataset.text === text) return;
   notices.dataset.text = text;
   const parts = [];
   if (degradations.length > 0) parts.push(plural(degradations.length, "limitation"));
-  if (reasons.length > 0) parts.push(plural(reasons.length, "kind of loss", "kinds of loss"));
-  setText(byId("notices-summary"), parts.join(" and "));
+  for (const [kind, words] of Object.entries(CLASSES)) {
+    if (reasons.some(([, loss]) => loss.class === kind)) parts.push(words);
+  }
+  setText(byId("notices-summary"), sentence(parts.join(", ")));
   byId("notices-list").replaceChildren(...items);
 }
 
 const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
-const LOSSES = {
-  flows_full: "The kernel's flow table was full; bytes are missing",
-  processes_full: "The kernel's process table was full; names come from /proc",
-  remote_unresolved: "Bytes are exact, their remote is unknown",
-  socket_storage: "No kernel memory for a socket; some receives are missing",
-  owner_unknown: "Received bytes that no known process read",
-  recursion_missed: "A kernel program was skipped; bytes are missing",
-  drain_mismatch: "The kernel's sums and rows disagree",
-  over_reported: "Bytes were reported too high earlier",
-  process_unknown: "A process could not be named",
-  sink_queue_full: "A sink was too slow; rows are missing in it",
-  sink_failed: "A sink could not store or deliver rows",
+const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+
+/** What losses do to the numbers, the worst first. */
+const CLASSES = {
+  bytes: "totals are off",
+  delivery: "not all was delivered",
+  detail: "detail is reduced",
 };
 
 function drawTable() {
@@ -193,7 +205,7 @@ function emptyWords() {
   if (model.processes.size === 0) {
     return "No traffic yet. A process appears here as soon as it sends or receives.";
   }
-  const over = state.protocol === "all" ? "" : ` over ${state.protocol.toUpperCase()}`;
+  const over = state.protocol === "all" ? "" : ` over ${protocolName(state.protocol)}`;
   return state.search === ""
     ? `Nothing moved${over} in the last two minutes.`
     : `No process${over} fits “${visible(state.search)}”.`;
@@ -220,7 +232,9 @@ async function refreshPast() {
   const protocol = state.protocol === "all" ? null : state.protocol;
   try {
     const answer = await get("series", { since: "-1h", group_by: "process", limit: SERIES, protocol });
+    const used = await get("usage", { since: "-1h", group_by: "protocol" });
     if (asked !== lastAsked) return;
+    protocols.reveal(used.rows.map((row) => row.protocol));
     drawPast(answer);
   } catch (error) {
     if (asked !== lastAsked) return;

@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { Chart, indexed, times } from "./chart.js";
 import { byId, h, setText } from "./dom.js";
 import { bytes, endpoint, processName, rate, rateOrDash, visible } from "./format.js";
+import { isInTotals, protocolName } from "./protocols.js";
 
 const MAX_REMOTES = 50;
 
@@ -130,7 +131,9 @@ export class Detail {
       group_by: "remote_ip,remote_port,protocol",
       limit: MAX_REMOTES,
     });
-    const rows = answer.rows.map((row) => ({
+    // Rows that tell their protocol are there even if the total has them not.
+    const counted = answer.rows.filter((row) => this.protocol !== "all" || isInTotals(row.protocol));
+    const rows = counted.map((row) => ({
       where: endpoint(row.remote_ip, row.remote_port),
       protocol: row.protocol ?? "",
       received: bytes(row.received_bytes),
@@ -138,7 +141,7 @@ export class Detail {
       isIdle: false,
     }));
     const rest = (key) =>
-      answer.rows.reduce((left, row) => left - row[key], answer.total[key]);
+      counted.reduce((left, row) => left - row[key], answer.total[key]);
     const others = { sent_bytes: rest("sent_bytes"), received_bytes: rest("received_bytes") };
     return { rows, none: "It talked to nobody in the last hour.", others };
   }
@@ -167,7 +170,7 @@ function remoteRow({ where, protocol, received, sent, isIdle }) {
     "tr",
     { class: isIdle ? "idle" : "", "data-testid": "remote-row", "data-remote": where },
     h("th", { scope: "row" }, where),
-    h("td", { class: "quiet" }, protocol.toUpperCase()),
+    h("td", { class: "quiet" }, protocolName(protocol)),
     h("td", { class: "number received" }, received),
     h("td", { class: "number sent" }, sent),
   );

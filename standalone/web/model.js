@@ -1,5 +1,7 @@
 // What the page knows: processes and their last windows. No elements here.
 
+import { isInTotals } from "./protocols.js";
+
 /** Windows kept for the small charts; those of a snapshot are as many at most. */
 export const HISTORY = 120;
 
@@ -37,7 +39,12 @@ export class Model {
     return this.event?.window_secs || 1;
   }
 
-  /** What a process moves, over one protocol or all (`"all"`). */
+  /** The protocols over which anything was moved lately. */
+  get protocols() {
+    return new Set([...this.processes.values()].flatMap((process) => Object.keys(process.protocols)));
+  }
+
+  /** What a process moves, over one protocol or over all that are in totals (`"all"`). */
   view(process, protocol) {
     const used = parts(process, protocol);
     const seconds = this.seconds;
@@ -64,10 +71,13 @@ export class Model {
   }
 }
 
-const parts = (process, protocol) =>
-  protocol === "all"
-    ? Object.values(process.protocols)
-    : [process.protocols[protocol]].filter((part) => part !== undefined);
+/** Whether a choice means a protocol. */
+const means = (choice, protocol) => (choice === "all" ? isInTotals(protocol) : choice === protocol);
+
+const parts = (process, choice) =>
+  Object.entries(process.protocols)
+    .filter(([protocol]) => means(choice, protocol))
+    .map(([, part]) => part);
 
 const sum = (list, value) => list.reduce((total, item) => total + value(item), 0);
 
@@ -103,7 +113,7 @@ const isForgotten = (process) =>
 /** Histories of several protocols, aligned at the newest window. */
 function sumHistory(process, protocol) {
   const histories = Object.entries(process.history)
-    .filter(([name]) => protocol === "all" || protocol === name)
+    .filter(([name]) => means(protocol, name))
     .map(([, history]) => history);
   const length = Math.max(0, ...histories.map((history) => history.length));
   return Array.from({ length }, (_, index) => {

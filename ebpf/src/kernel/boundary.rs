@@ -114,11 +114,12 @@ pub(crate) fn has_own_sendpage<A: Access>(sk: Sock) -> bool {
     }
 }
 
-/// Whether [`received`] counts receives of this socket, as far as one can tell when they begin.
+/// Whether [`received`] counts a receive of this socket with `flags`, as far as one can tell when it
+/// begins.
 #[inline(always)]
-pub(crate) fn is_counted_by_returns<A: Access>(sk: Sock) -> bool {
+pub(crate) fn is_counted_by_returns<A: Access>(sk: Sock, flags: i32) -> bool {
     match kind::<A>(sk) {
-        Some(Kind::Stream(_)) => !tcp::is_counted_by_stream::<A>(sk),
+        Some(Kind::Stream(_)) => flags & tcp::MSG_OOB != 0 || !tcp::is_counted_by_stream::<A>(sk),
         Some(Kind::Other(..)) => true,
         Some(Kind::Datagram(..) | Kind::Frames) | None => false,
     }

@@ -54,10 +54,11 @@ fn leave_send_page(ctx: RetProbeContext) -> u32 {
 /// Into `inet_recvmsg`, `inet6_recvmsg`.
 #[kprobe]
 fn enter_receive(ctx: ProbeContext) -> u32 {
+    let flags: i32 = ctx.arg(3).unwrap_or(0);
     if let Some(sk) = sk(&ctx)
-        && boundary::is_counted_by_returns::<Probed>(sk)
+        && boundary::is_counted_by_returns::<Probed>(sk, flags)
     {
-        calls::enter(sk, ctx.arg(1).unwrap_or(0), ctx.arg(3).unwrap_or(0));
+        calls::enter(sk, ctx.arg(1).unwrap_or(0), flags);
     }
     0
 }

@@ -18,9 +18,11 @@ pub(crate) struct Stream {
     pub(crate) consumed: i64,
     /// The process that received last, `tgid` 0 if none did.
     owner: ProcessKey,
+    /// Place in the stream of the last urgent byte that was passed over, or of none.
+    pub(crate) urgent_passed: u32,
     /// Receives are counted by what they return.
     left_to_returns: u8,
-    padding: [u8; 7],
+    padding: [u8; 3],
 }
 
 impl Stream {
@@ -31,15 +33,18 @@ impl Stream {
             tgid: 0,
             padding: 0,
         },
+        urgent_passed: 0,
         left_to_returns: 0,
-        padding: [0; 7],
+        padding: [0; 3],
     };
 
-    /// One that had `consumed` bytes of its stream charged, or not to be charged.
+    /// One that had `consumed` bytes of its stream charged, or not to be charged, and passed over the
+    /// urgent byte at `urgent_passed`.
     #[inline(always)]
-    pub(crate) fn starting_at(consumed: i64) -> Self {
+    pub(crate) fn starting_at(consumed: i64, urgent_passed: u32) -> Self {
         Self {
             consumed,
+            urgent_passed,
             ..Self::NEW
         }
     }
@@ -114,12 +119,13 @@ pub(crate) fn set_owner(state: *mut Stream, process: ProcessKey) {
     }
 }
 
-/// Begins another connection of the same socket.
+/// Begins another connection of the same socket, which may still have the last one's urgent byte.
 #[inline(always)]
-pub(crate) fn restart(state: *mut Stream) {
+pub(crate) fn restart(state: *mut Stream, urgent_passed: u32) {
     // SAFETY: the pointer comes from a successful lookup.
     unsafe {
         (*state).consumed = 0;
+        (*state).urgent_passed = urgent_passed;
         (*state).left_to_returns = 0;
     }
 }

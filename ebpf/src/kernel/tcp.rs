@@ -17,7 +17,7 @@ use crate::state::{self, Stream};
 use crate::{process, selection};
 
 /// Reads the urgent byte, which is beside the stream. From `include/linux/socket.h`.
-const MSG_OOB: i32 = 0x1;
+pub(crate) const MSG_OOB: i32 = 0x1;
 
 /// `SK_USER_DATA_PSOCK` in `include/net/sock.h`: the socket is in a sockmap. Kernel 6.0 and later.
 const USER_DATA_PSOCK: u64 = 4;
@@ -67,7 +67,7 @@ pub(crate) fn taken<A: Access>(sk: Sock, family: Family) {
 }
 
 /// Counts a receive that returned `bytes` with `flags`, no `MSG_PEEK` among them, if the stream does
-/// not tell.
+/// not tell: as of an urgent byte, which lies beside it.
 #[inline(always)]
 pub(crate) fn returned<A: Access>(sk: Sock, family: Family, bytes: i64, flags: i32) {
     let tcp = A::as_tcp(sk);
@@ -76,7 +76,7 @@ pub(crate) fn returned<A: Access>(sk: Sock, family: Family, bytes: i64, flags: i
     if let Some(state) = state {
         if !is_plain {
             state::leave_to_returns(state);
-        } else if !state::is_left_to_returns(state) {
+        } else if !state::is_left_to_returns(state) && flags & MSG_OOB == 0 {
             return;
         }
     }
@@ -84,13 +84,10 @@ pub(crate) fn returned<A: Access>(sk: Sock, family: Family, bytes: i64, flags: i
         return;
     };
     if is_plain && state.is_none() {
-        // What is taken from now on is seen as it is taken. An urgent byte is part of that.
-        let start = Stream::starting_at(consumed::<A>(tcp));
+        // What is taken from now on is seen as it is taken.
+        let start = Stream::starting_at(consumed::<A>(tcp), passed::<A>(tcp));
         if A::stream_or_new(sk, &start).is_none() {
             note(Loss::SocketStorage);
-        }
-        if flags & MSG_OOB != 0 {
-            return;
         }
     }
     count::<A>(
@@ -130,7 +127,8 @@ pub(crate) fn found<A: Access>(sk: Sock, family: Family) {
     while attempts < 4 {
         let (first, second) = (consumed::<A>(tcp), consumed::<A>(tcp));
         if first == second {
-            if A::stream_or_new(sk, &Stream::starting_at(first)).is_none() {
+            let start = Stream::starting_at(first, passed::<A>(tcp));
+            if A::stream_or_new(sk, &start).is_none() {
                 note(Loss::SocketStorage);
             }
             return;
@@ -156,7 +154,7 @@ pub(crate) fn state_changed<A: Access>(sk: Sock, family: Family, new: i32) {
         // A socket that was disconnected and is connected again: `tcp_disconnect` zeroed its counts.
         tcp_state::SYN_SENT => {
             if let Some(state) = A::stream(sk) {
-                state::restart(state);
+                state::restart(state, urgent::<A>(A::as_tcp(sk)));
             }
         }
         _ => {}
@@ -186,16 +184,58 @@ pub(crate) fn destroyed<A: Access>(sk: Sock, family: Family) {
     }
 }
 
-/// Moves the socket's mark to where the application is, and tells how far that was.
+/// Moves the socket's mark to where the application is, and tells how far that was, without an urgent
+/// byte that was passed over.
 #[inline(always)]
 fn advance<A: Access>(tcp: *const c_void, state: *mut Stream) -> i64 {
     let consumed = consumed::<A>(tcp);
+    let urgent = urgent::<A>(tcp);
     // SAFETY: the pointer comes from a successful lookup; the socket is locked, or nobody's.
     unsafe {
         let bytes = consumed - (*state).consumed;
         (*state).consumed = consumed;
-        bytes
+        // No urgent byte ever: it is not looked for.
+        if urgent == (*state).urgent_passed {
+            return bytes;
+        }
+        let behind = i64::from(copied::<A>(tcp).wrapping_sub(urgent));
+        let is_passed = behind > 0 && behind <= bytes;
+        if !is_passed {
+            return bytes;
+        }
+        (*state).urgent_passed = urgent;
+        let flags: u64 = A::load(tcp, offset!(sock_flags));
+        if flags & u64::from(offset!(sock_urgent_inline_mask)) == 0 {
+            bytes - 1
+        } else {
+            bytes
+        }
     }
+}
+
+/// Place of the last urgent byte in the stream; 0 if there never was one.
+#[inline(always)]
+fn urgent<A: Access>(tcp: *const c_void) -> u32 {
+    if tcp.is_null() {
+        return 0;
+    }
+    // SAFETY: `tcp` is a `tcp_sock`.
+    unsafe { A::load(tcp, offset!(tcp_urgent_seq)) }
+}
+
+/// Where the application is in the stream.
+#[inline(always)]
+fn copied<A: Access>(tcp: *const c_void) -> u32 {
+    // SAFETY: `tcp` is a `tcp_sock`.
+    unsafe { A::load(tcp, offset!(tcp_copied_seq)) }
+}
+
+/// Place of the last urgent byte if the application has passed it; else 0.
+#[inline(always)]
+fn passed<A: Access>(tcp: *const c_void) -> u32 {
+    let urgent = urgent::<A>(tcp);
+    let is_passed = urgent.wrapping_sub(copied::<A>(tcp)).cast_signed() < 0;
+    if is_passed { urgent } else { 0 }
 }
 
 /// Bytes that the application has taken from the stream since the connection was made.

@@ -27,24 +27,50 @@ pub fn expect_exactly(daemon: &mut Daemon, truth: &[Moved]) {
 /// A face does not tell the truth in time; the message lists every difference.
 #[track_caller]
 pub fn expect_only(daemon: &mut Daemon, truth: &[Moved], is_counted: impl Fn(&Moved) -> bool) {
-    let pids: BTreeSet<u32> = truth.iter().map(|row| row.pid).collect();
+    let pids = pids(truth);
     let counted: Vec<Moved> = truth
         .iter()
         .filter(|&row| is_counted(row))
         .cloned()
         .collect();
     assert!(!counted.is_empty(), "there was no traffic");
+    expect(daemon, |found| differences(&pids, &counted, found));
+}
+
+/// As [`expect_exactly`], of everything in `truth`, and in `but_remotes`, whose remotes may be said
+/// not to be known.
+///
+/// # Panics
+/// A face does not tell the truth in time; the message lists every difference.
+#[track_caller]
+pub fn expect_exactly_and(daemon: &mut Daemon, truth: &[Moved], but_remotes: &[Moved]) {
+    assert!(
+        !truth.is_empty() && !but_remotes.is_empty(),
+        "there was no traffic"
+    );
+    expect(daemon, |found| {
+        differences(&pids(truth), truth, found)?;
+        differences_but_remotes(&pids(but_remotes), but_remotes, found)
+    });
+}
+
+#[track_caller]
+fn expect(daemon: &mut Daemon, differences: impl Fn(&[Moved]) -> Result<(), String>) {
     for face in Face::ALL {
         wait::until(Duration::from_secs(90), || {
-            let differences = differences(&pids, &counted, &face.read(daemon)?);
-            differences.map_err(|text| format!("{face:?}; {}:\n{text}", losses(daemon)))
+            differences(&face.read(daemon)?)
+                .map_err(|text| format!("{face:?}; {}:\n{text}", losses(daemon)))
         });
     }
     daemon.stop();
     let stored = Face::Sqlite.read(daemon).expect("the database is readable");
-    if let Err(text) = differences(&pids, &counted, &stored) {
+    if let Err(text) = differences(&stored) {
         panic!("after the end:\n{text}");
     }
+}
+
+fn pids(truth: &[Moved]) -> BTreeSet<u32> {
+    truth.iter().map(|row| row.pid).collect()
 }
 
 /// What the daemon says that it has lost: to explain a difference, never to excuse it.
@@ -72,6 +98,25 @@ pub fn differences(pids: &BTreeSet<u32>, truth: &[Moved], found: &[Moved]) -> Re
         }
     }
     if text.is_empty() { Ok(()) } else { Err(text) }
+}
+
+/// As [`differences`], where the remote of a byte may be said not to be known. It may not be wrong.
+///
+/// # Errors
+/// Something is different; one line for each row.
+pub fn differences_but_remotes(
+    pids: &BTreeSet<u32>,
+    truth: &[Moved],
+    found: &[Moved],
+) -> Result<(), String> {
+    let remotes = |row: &Moved| (row.pid, row.protocol, row.remote);
+    let known: BTreeSet<_> = truth.iter().map(remotes).collect();
+    let without = |row: &Moved| Moved {
+        remote: row.remote.filter(|_| !known.contains(&remotes(row))),
+        ..row.clone()
+    };
+    let [truth, found] = [truth, found].map(|rows| rows.iter().map(without).collect::<Vec<_>>());
+    differences(pids, &truth, &found)
 }
 
 type Key = (String, u32, Protocol, Option<std::net::SocketAddr>);
@@ -137,6 +182,21 @@ mod tests {
             sent_bytes,
             received_bytes: 0,
         }
+    }
+
+    #[test]
+    fn a_remote_may_be_unknown_but_not_wrong() {
+        let remote = |port| Some(([127, 0, 0, 1], port).into());
+        let to = |remote, sent_bytes| Moved {
+            remote,
+            ..moved(1, sent_bytes)
+        };
+        let truth = [to(remote(7), 60), to(remote(8), 40)];
+        let difference = |found: &[Moved]| differences_but_remotes(&[1].into(), &truth, found);
+        assert_eq!(difference(&[to(None, 100)]), Ok(()));
+        assert_eq!(difference(&[to(remote(7), 60), to(None, 40)]), Ok(()));
+        assert!(difference(&[to(None, 99)]).is_err());
+        assert!(difference(&[to(remote(7), 60), to(remote(9), 40)]).is_err());
     }
 
     #[test]

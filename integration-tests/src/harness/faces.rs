@@ -121,10 +121,10 @@ fn protocol(name: &str) -> Option<Protocol> {
         .find(|protocol| protocol.name() == name)
 }
 
-/// `Some(None)` is a remote that is said not to be known.
+/// `Some(None)` is a remote that is said not to be known, not told apart, or not there.
 fn remote(ip: Option<&str>, port: Option<u16>) -> Option<Option<SocketAddr>> {
     match ip {
-        None | Some("unresolved") => Some(None),
+        None | Some("unresolved" | "other" | "none") => Some(None),
         Some(ip) => {
             let ip: IpAddr = ip.parse().ok()?;
             Some(Some(SocketAddr::new(ip, port?)))

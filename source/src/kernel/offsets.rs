@@ -15,12 +15,13 @@ pub(super) fn offsets(btf: &Btf) -> Result<Offsets, KernelError> {
     };
     let common = |name: &str| member("sock", &["__sk_common", name]);
     let task = |name: &str| member("task_struct", &[name]);
-    let done = btf
-        .enumerator("SOCK_DONE")
-        .filter(|&bit| bit < 32)
-        .ok_or_else(|| KernelError::MissingField {
-            field: "enum sock_flags.SOCK_DONE".to_owned(),
-        })?;
+    let flag = |name: &str| {
+        btf.enumerator(name)
+            .and_then(|bit| 1_u32.checked_shl(bit))
+            .ok_or_else(|| KernelError::MissingField {
+                field: format!("enum sock_flags.{name}"),
+            })
+    };
     Ok(Offsets {
         sock_family: common("skc_family")?,
         sock_remote_port: common("skc_dport")?,
@@ -30,7 +31,7 @@ pub(super) fn offsets(btf: &Btf) -> Result<Offsets, KernelError> {
         sock_remote_ipv6: common("skc_v6_daddr")?,
         sock_local_ipv6: common("skc_v6_rcv_saddr")?,
         sock_flags: common("skc_flags")?,
-        sock_done_mask: 1 << done,
+        sock_done_mask: flag("SOCK_DONE")?,
         sock_protocol: member("sock", &["sk_protocol"])?,
         sock_type: member("sock", &["sk_type"])?,
         sock_user_data: member("sock", &["sk_user_data"])?,
@@ -40,6 +41,8 @@ pub(super) fn offsets(btf: &Btf) -> Result<Offsets, KernelError> {
         tcp_bytes_received: member("tcp_sock", &["bytes_received"])?,
         tcp_rcv_nxt: member("tcp_sock", &["rcv_nxt"])?,
         tcp_copied_seq: member("tcp_sock", &["copied_seq"])?,
+        tcp_urgent_seq: member("tcp_sock", &["urg_seq"])?,
+        sock_urgent_inline_mask: flag("SOCK_URGINLINE")?,
         udp_pending: member("udp_sock", &["pending"])?,
         socket_sk: member("socket", &["sk"])?,
         message_name: member("msghdr", &["msg_name"])?,

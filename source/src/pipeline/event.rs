@@ -47,7 +47,7 @@ pub struct Usage {
     pub process: Arc<Process>,
     /// Over what.
     pub protocol: Protocol,
-    /// Port on this machine.
+    /// Port on this machine, if [`Remote::has_local_port`].
     pub local_port: u16,
     /// The other end.
     pub remote: Remote,
@@ -123,6 +123,15 @@ impl Remote {
         }
     }
 
+    /// Whether a flow with it has a port on this machine: folded rows and frames have none.
+    #[must_use]
+    pub const fn has_local_port(&self) -> bool {
+        match self {
+            Self::Address { .. } | Self::Unresolved => true,
+            Self::Other | Self::None => false,
+        }
+    }
+
     /// The address as text, or `unresolved`, `other`, `none`.
     #[must_use]
     pub fn ip_text(&self) -> String {
@@ -176,6 +185,16 @@ impl Protocol {
         Self::Sctp,
         Self::Packet,
     ];
+
+    /// Whether its bytes belong into a total over protocols. Those of [`Protocol::Packet`] do not:
+    /// other protocols may count them too.
+    #[must_use]
+    pub const fn is_in_totals(self) -> bool {
+        match self {
+            Self::Tcp | Self::Udp | Self::UdpLite | Self::Icmp | Self::Raw | Self::Sctp => true,
+            Self::Packet => false,
+        }
+    }
 
     /// Lower-case name: `tcp`, `udp`, `udplite`, `icmp`, `raw`, `sctp`, `packet`.
     #[must_use]

@@ -1,6 +1,7 @@
 //! Answers, in the shape that `report --json` and the HTTP API print.
 
 use jiff::Timestamp;
+use nettally_source::pipeline::Protocol;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
@@ -34,6 +35,24 @@ impl ByteTotals {
     }
 }
 
+/// What no total has, because the filter does not name the protocol: a frame of the link layer may
+/// hold what TCP or UDP counts too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct OutsideTotal {
+    /// Of which protocol: `packet`.
+    pub protocol: Protocol,
+    /// What it moved.
+    #[serde(flatten)]
+    pub bytes: ByteTotals,
+}
+
+impl OutsideTotal {
+    /// What this protocol moved; none if that is nothing.
+    pub(crate) fn of(protocol: Protocol, bytes: ByteTotals) -> Option<Self> {
+        (bytes != ByteTotals::default()).then_some(Self { protocol, bytes })
+    }
+}
+
 /// The answer to a [`UsageQuery`](super::UsageQuery).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct UsageAnswer {
@@ -50,6 +69,10 @@ pub struct UsageAnswer {
     /// remote is `other`, or the port null), and what is not in `total` because the filter tests
     /// such a field, though it might match.
     pub other: ByteTotals,
+    /// What is in neither `total` nor `other`, because other protocols may count the same bytes;
+    /// absent if that is nothing. It is in `rows` only if these tell their protocol.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database; later usage is not stored yet.
     pub flushed_until: Option<Timestamp>,
     /// Ask again with this offset for the rows that follow; absent at the end.
@@ -97,6 +120,10 @@ pub struct SeriesAnswer {
     pub group_by: Option<Field>,
     /// The series, largest first; *other* last.
     pub series: Vec<Series>,
+    /// What is in none of `series`, unless they are of protocols, because other protocols may count
+    /// the same bytes; absent if that is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database.
     pub flushed_until: Option<Timestamp>,
 }

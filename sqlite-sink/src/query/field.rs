@@ -17,9 +17,9 @@ pub enum Field {
     Exe,
     /// Name of its user.
     User,
-    /// `tcp`, `udp`.
+    /// `tcp`, `udp`, `udplite`, `icmp`, `raw`, `sctp`, `packet`.
     Protocol,
-    /// Address of the other end.
+    /// Address of the other end, or `unresolved`, `other` (folded away), `none`.
     RemoteIp,
     /// Port of the other end.
     RemotePort,

@@ -5,7 +5,9 @@ mod field;
 mod filter;
 mod range;
 
-pub use answer::{ByteTotals, Series, SeriesAnswer, SeriesPoint, UsageAnswer, UsageRow};
+pub use answer::{
+    ByteTotals, OutsideTotal, Series, SeriesAnswer, SeriesPoint, UsageAnswer, UsageRow,
+};
 pub use field::{Field, UnknownField};
 pub(crate) use filter::{CONTAINS, Sql};
 pub use filter::{Filter, FilterError};
@@ -18,7 +20,8 @@ pub struct UsageQuery {
     pub range: TimeRange,
     /// One row for each combination of values; empty asks for the total alone.
     pub group_by: Vec<Field>,
-    /// Only rows of which this is true.
+    /// Only rows of which this is true. Without a word about the protocol,
+    /// `packet` is in no total, and in rows only if they tell their protocol.
     pub filter: Option<Filter>,
     /// Which rows come first.
     pub order: Order,
@@ -37,7 +40,7 @@ pub struct SeriesQuery {
     pub step_secs: u32,
     /// One series for each value of this field; `None` is one series of everything.
     pub group_by: Option<Field>,
-    /// Only rows of which this is true.
+    /// Only rows of which this is true. Without a word about the protocol, `packet` is left out.
     pub filter: Option<Filter>,
     /// At most this many series, the largest ones; the rest is summed into the series *other*.
     pub limit: Option<u32>,

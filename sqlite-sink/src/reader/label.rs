@@ -10,10 +10,7 @@ use serde_json::Value;
 use super::scan::{Column, FactKey};
 use crate::address::{Address, shown};
 use crate::query::Field;
-use crate::writer::{FOLDED_PORT, NO_PORT, OTHER};
-
-/// The remotes that were folded, as people read them.
-const OTHER_TEXT: &str = "other";
+use crate::writer::{FOLDED_PORT, NO_PORT, NO_REMOTE, OTHER};
 
 /// A value of a field, in the order that rows may be sorted by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +20,7 @@ pub(super) enum Label {
     Text(Arc<str>),
     Unresolved,
     Other,
+    NoRemote,
     Address(Address),
 }
 
@@ -33,7 +31,8 @@ impl From<Label> for Value {
             Label::Number(number) => Self::from(number),
             Label::Text(text) => Self::from(&*text),
             Label::Unresolved => Self::from(Remote::UNRESOLVED),
-            Label::Other => Self::from(OTHER_TEXT),
+            Label::Other => Self::from(Remote::OTHER),
+            Label::NoRemote => Self::from(Remote::NONE),
             Label::Address(address) => Self::from(shown(address).to_string()),
         }
     }
@@ -118,8 +117,10 @@ impl<'f> Labels<'f> {
     }
 
     fn remote(&mut self, id: i64) -> rusqlite::Result<Label> {
-        if id == OTHER {
-            return Ok(Label::Other);
+        match id {
+            OTHER => return Ok(Label::Other),
+            NO_REMOTE => return Ok(Label::NoRemote),
+            _ => {}
         }
         if let Some(label) = self.remotes.get(&id) {
             return Ok(label.clone());

@@ -1,9 +1,11 @@
 //! Read-only access.
 //!
 //! `open` finds a way into the file, `plan` chooses the tiers, `scan` walks their rows once and sums
-//! them up by their numbers, `label` turns numbers into values, `usage` and `series` make answers of it.
+//! them up by their numbers, `label` turns numbers into values, `usage` and `series` make answers of it, and
+//! `losses` says what they lack.
 
 mod label;
+mod losses;
 mod open;
 mod plan;
 mod scan;
@@ -11,18 +13,22 @@ mod series;
 mod usage;
 
 #[cfg(test)]
+mod outside_tests;
+#[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use nettally_source::pipeline::LossCount;
 use rusqlite::{Connection, Transaction, named_params};
 use serde::Serialize;
 
 use crate::error::StoreError;
 use crate::moment::from_ms;
-use crate::query::{SeriesAnswer, SeriesQuery, UsageAnswer, UsageQuery};
+use crate::query::{SeriesAnswer, SeriesQuery, TimeRange, UsageAnswer, UsageQuery};
 
 /// More groups than this are refused, so that a question cannot take the machine's memory.
 const MAX_GROUPS: usize = 1_000_000;
@@ -79,6 +85,15 @@ impl Reader {
     /// The database could not be read, or the answer would be too large.
     pub fn series(&self, query: &SeriesQuery) -> Result<SeriesAnswer, StoreError> {
         series::answer(&self.snapshot()?, query)
+    }
+
+    /// What the history does not show of a range, or not fully, by reason: of everybody, whatever a
+    /// filter says.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub fn losses(&self, range: TimeRange) -> Result<BTreeMap<String, LossCount>, StoreError> {
+        losses::losses(&self.snapshot()?, range)
     }
 
     /// The state of the file; costs the same however large it is.

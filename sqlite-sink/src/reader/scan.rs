@@ -5,14 +5,15 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Row, named_params, params_from_iter};
+use nettally_source::pipeline::Protocol;
+use rusqlite::{OptionalExtension as _, Row, named_params, params_from_iter};
 
 use super::Snapshot;
 use super::plan::{Extent, Part};
 use crate::detail::Detail;
 use crate::error::StoreError;
 use crate::moment::{ceil_ms, floor_ms, from_ms};
-use crate::query::{ByteTotals, Field, Filter, Sql, TimeRange};
+use crate::query::{ByteTotals, Field, Filter, OutsideTotal, Sql, TimeRange};
 use crate::tier::{KeptFrom, RolledUntil, Rows, Tier};
 use crate::writer::{FOLDED_PORT, OTHER};
 
@@ -119,9 +120,36 @@ enum Walk {
 pub(super) struct Scan {
     /// The range asked for, rounded outward to the windows that touch it.
     pub(super) range: TimeRange,
+    /// Those of a protocol that is outside totals are there only if they are told from others.
     pub(super) groups: HashMap<FactKey, ByteTotals>,
     /// What is not in the groups because the filter tests what is folded, and might be.
     pub(super) undecided: ByteTotals,
+    /// What is in no total, because the filter does not decide about its protocol.
+    pub(super) outside_total: Option<OutsideTotal>,
+    outside: Option<i64>,
+}
+
+impl Scan {
+    /// Whether a group is of a protocol that is in no total.
+    pub(super) fn is_outside(&self, key: &FactKey) -> bool {
+        self.outside == Some(key.get(Column::Protocol))
+    }
+}
+
+/// The number of the protocol that is outside totals, unless the filter decides about it or the
+/// history has none of it.
+fn outside(snapshot: &Snapshot<'_>, filter: Option<&Filter>) -> Result<Option<i64>, StoreError> {
+    if filter.is_some_and(Filter::names_protocol) {
+        return Ok(None);
+    }
+    snapshot.ask(|file| {
+        file.query_row(
+            "SELECT id FROM protocol WHERE name = ?",
+            [Protocol::Packet.name()],
+            |row| row.get(0),
+        )
+        .optional()
+    })
 }
 
 /// Sums up what matches. `step_ms` of `None` is one step of everything.
@@ -151,19 +179,33 @@ pub(super) fn scan(
             columns.push(Column::of(*field));
         }
     }
-    let mut groups = HashMap::new();
-    let mut undecided = HashMap::new();
+    let outside = outside(snapshot, filter)?;
+    // Where rows tell their protocol, nobody takes one for another.
+    let left_out = outside.filter(|_| !columns.contains(&Column::Protocol));
+    let mut sums = Sums::default();
+    let mut undecided = Sums::default();
     for walk in walks {
-        let sql = statement(&columns, filter, step_ms.unwrap_or(1), walk);
-        sum_up(snapshot, &sql, &columns, &mut groups)?;
-        if let Some(sql) = filter.and_then(|filter| undecided_statement(filter, walk)) {
+        let sql = statement(&columns, filter, left_out, step_ms.unwrap_or(1), walk);
+        sum_up(snapshot, &sql, &columns, &mut sums)?;
+        if let Some(sql) = filter.and_then(|filter| undecided_statement(filter, outside, walk)) {
             sum_up(snapshot, &sql, &[], &mut undecided)?;
+        }
+    }
+    let Sums {
+        groups,
+        outside: mut bytes,
+    } = sums;
+    for (key, moved) in &groups {
+        if outside == Some(key.get(Column::Protocol)) {
+            bytes.add(*moved);
         }
     }
     Ok(Scan {
         range,
         groups,
-        undecided: undecided.into_values().next().unwrap_or_default(),
+        undecided: undecided.groups.into_values().next().unwrap_or_default(),
+        outside_total: OutsideTotal::of(Protocol::Packet, bytes),
+        outside,
     })
 }
 
@@ -311,9 +353,19 @@ impl Walk {
     }
 }
 
-fn statement(columns: &[Column], filter: Option<&Filter>, step_ms: i64, walk: Walk) -> Sql {
+fn statement(
+    columns: &[Column],
+    filter: Option<&Filter>,
+    outside: Option<i64>,
+    step_ms: i64,
+    walk: Walk,
+) -> Sql {
     let mut sql = Sql::default();
-    sql.push("SELECT f.sent_bytes, f.received_bytes");
+    sql.push("SELECT f.sent_bytes, f.received_bytes, ");
+    match outside {
+        Some(protocol) => sql.push("f.protocol_id = ").bind(protocol),
+        None => sql.push("0"),
+    };
     for column in columns {
         sql.push(", ");
         column.select(&mut sql, walk.rows(), step_ms);
@@ -335,7 +387,7 @@ fn statement(columns: &[Column], filter: Option<&Filter>, step_ms: i64, walk: Wa
 
 /// Folded rows that a filter refuses, and would not if what is folded were as it suits; none where
 /// nothing can be folded.
-fn undecided_statement(filter: &Filter, walk: Walk) -> Option<Sql> {
+fn undecided_statement(filter: &Filter, outside: Option<i64>, walk: Walk) -> Option<Sql> {
     let folded = match filter.detail() {
         Detail {
             remotes: false,
@@ -354,13 +406,22 @@ fn undecided_statement(filter: &Filter, walk: Walk) -> Option<Sql> {
             ports: true,
         } => "(f.remote_id = -1 OR f.remote_port = -2 OR f.local_port = -2)",
     };
+    let mut sql = statement(&[], Some(&filter.at_best()), outside, 1, walk);
     if walk.rows() == Rows::Windows {
-        return None;
+        // Few are, or none: the others need no second look.
+        sql.push(" AND w.folded > 0");
     }
-    let mut sql = statement(&[], Some(&filter.at_best()), 1, walk);
     sql.push(" AND ").push(folded).push(" AND NOT ");
     filter.compile(&mut sql);
     Some(sql)
+}
+
+/// What was summed up so far.
+#[derive(Debug, Default)]
+struct Sums {
+    groups: HashMap<FactKey, ByteTotals>,
+    /// Of the protocol that is in no group.
+    outside: ByteTotals,
 }
 
 /// Neighbours are often of one group, since facts are stored by process: they are summed up before
@@ -369,7 +430,7 @@ fn sum_up(
     snapshot: &Snapshot<'_>,
     sql: &Sql,
     columns: &[Column],
-    groups: &mut HashMap<FactKey, ByteTotals>,
+    Sums { groups, outside }: &mut Sums,
 ) -> Result<(), StoreError> {
     let fits = snapshot.ask(|file| {
         let mut statement = file.prepare(&sql.text)?;
@@ -377,6 +438,10 @@ fn sum_up(
         let mut run: Option<(FactKey, ByteTotals)> = None;
         while let Some(row) = rows.next()? {
             let (key, bytes) = read(row, columns)?;
+            if row.get(2)? {
+                outside.add(bytes);
+                continue;
+            }
             match &mut run {
                 Some((run_key, run_bytes)) if *run_key == key => run_bytes.add(bytes),
                 _ => {
@@ -406,7 +471,7 @@ fn sum_up(
 fn read(row: &Row<'_>, columns: &[Column]) -> rusqlite::Result<(FactKey, ByteTotals)> {
     let mut key = FactKey::default();
     for (index, column) in columns.iter().enumerate() {
-        key.0[*column as usize] = row.get(index + 2)?;
+        key.0[*column as usize] = row.get(index + 3)?;
     }
     let bytes = ByteTotals {
         sent_bytes: row.get::<_, i64>(0)?.unsigned_abs(),

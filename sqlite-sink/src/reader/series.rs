@@ -56,8 +56,12 @@ pub(super) fn answer(
     let step_secs = (*step_secs).max(1);
     let step_ms = i64::from(step_secs) * 1000;
     let fields = group_by.as_slice();
-    let Scan { range, groups, .. } =
-        scan(snapshot, *range, fields, filter.as_ref(), Some(step_ms))?;
+    let Scan {
+        range,
+        groups,
+        outside_total,
+        ..
+    } = scan(snapshot, *range, fields, filter.as_ref(), Some(step_ms))?;
 
     let mut lines: HashMap<Label, Line> = HashMap::new();
     let mut labels = Labels::new(&snapshot.transaction);
@@ -97,6 +101,7 @@ pub(super) fn answer(
         step_secs,
         group_by: *group_by,
         series,
+        outside_total,
         flushed_until: snapshot.flushed_until()?,
     })
 }

@@ -25,19 +25,18 @@ pub(super) fn answer(
         offset,
     } = query;
     let column = ordering_column(*order, group_by)?;
-    let Scan {
-        range,
-        groups,
-        undecided,
-    } = scan(snapshot, *range, group_by, filter.as_ref(), None)?;
+    let found = scan(snapshot, *range, group_by, filter.as_ref(), None)?;
 
     let mut total = ByteTotals::default();
-    let mut other = undecided;
+    let mut other = found.undecided;
     let mut by_label: HashMap<Vec<Label>, ByteTotals> = HashMap::new();
     let mut labels = Labels::new(&snapshot.transaction);
-    for (key, bytes) in groups {
-        total.add(bytes);
-        if group_by.iter().any(|field| key.is_folded(*field)) {
+    for (&key, &bytes) in &found.groups {
+        let counts = !found.is_outside(&key);
+        if counts {
+            total.add(bytes);
+        }
+        if counts && group_by.iter().any(|field| key.is_folded(*field)) {
             other.add(bytes);
         }
         let group = snapshot.ask(|_file| {
@@ -72,12 +71,18 @@ pub(super) fn answer(
             bytes,
         })
         .collect();
+    let Scan {
+        range,
+        outside_total,
+        ..
+    } = found;
     Ok(UsageAnswer {
         range,
         group_by: group_by.clone(),
         rows,
         total,
         other,
+        outside_total,
         flushed_until: snapshot.flushed_until()?,
         next_cursor,
     })

@@ -2,10 +2,11 @@
 //! windows.
 
 mod folding;
+mod reduced;
 mod retention;
 mod rollup;
 
-use nettally_source::pipeline::{UsageBatch, Window};
+use nettally_source::pipeline::{Remote, UsageBatch, Window};
 use proptest::prelude::*;
 use rusqlite::types::Value;
 
@@ -60,15 +61,19 @@ fn any_batches() -> impl Strategy<Value = Vec<UsageBatch>> {
     let row = (
         1_u32..4,
         "[ab]",
-        1_u8..4,
+        0_u8..4,
         1_u16..3,
         any::<u32>(),
         any::<u32>(),
     )
         .prop_map(|(pid, name, host, port, sent, received)| {
+            let remote = match host {
+                0 => Remote::Other,
+                _ => remote(&format!("10.0.0.{host}"), port),
+            };
             usage(
                 process(pid, &name),
-                remote(&format!("10.0.0.{host}"), port),
+                remote,
                 u64::from(sent),
                 u64::from(received),
             )

@@ -108,6 +108,20 @@ pub(super) fn widen(file: &Connection, tier: Tier, bucket: i64, span: Span) -> R
     Ok(())
 }
 
+/// Says what a row that was added to a bucket, which is there, does not tell.
+pub(super) fn fold(file: &Connection, tier: Tier, bucket: i64, folded: Detail) -> Result<()> {
+    file.prepare_cached(
+        "UPDATE tier_bucket SET folded = folded | :folded
+          WHERE tier_id = :tier AND bucket = :bucket",
+    )?
+    .execute(named_params! {
+        ":folded": folded.bits(),
+        ":tier": tier.id(),
+        ":bucket": bucket,
+    })?;
+    Ok(())
+}
+
 /// Says what a bucket, which is there, was made from.
 pub(super) fn describe(
     file: &Connection,

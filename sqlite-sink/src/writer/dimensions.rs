@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use nettally_source::pipeline::{Process, Protocol, Remote};
+use nettally_source::pipeline::{Process, Protocol, Remote, Usage};
 use rusqlite::{Connection, OptionalExtension as _, Params, Result, named_params};
 
 use crate::address::{Address, stored};
@@ -13,10 +13,13 @@ pub(crate) const UNRESOLVED: i64 = 0;
 /// The port of a remote that is not known.
 pub(crate) const NO_PORT: i64 = -1;
 
-/// The number of the remotes that a bucket does not tell apart.
+/// The number of the remotes that a bucket, or a window, does not tell apart.
 pub(crate) const OTHER: i64 = -1;
 
-/// A port that a bucket does not tell.
+/// The number of the remote that does not exist.
+pub(crate) const NO_REMOTE: i64 = -2;
+
+/// A port that a bucket, or a window, does not tell.
 pub(crate) const FOLDED_PORT: i64 = -2;
 
 /// More names than this are forgotten, to be looked up again in the file.
@@ -89,8 +92,11 @@ impl Dimensions {
 
     /// The number of a remote's address, and its port.
     pub(crate) fn remote(&mut self, file: &Connection, remote: Remote) -> Result<(i64, i64)> {
-        let Remote::Address { ip, port } = remote else {
-            return Ok((UNRESOLVED, NO_PORT));
+        let (ip, port) = match remote {
+            Remote::Address { ip, port } => (ip, port),
+            Remote::Unresolved => return Ok((UNRESOLVED, NO_PORT)),
+            Remote::Other => return Ok((OTHER, FOLDED_PORT)),
+            Remote::None => return Ok((NO_REMOTE, NO_PORT)),
         };
         let port = i64::from(port);
         let address = stored(ip);
@@ -111,6 +117,15 @@ impl Dimensions {
         };
         self.remotes.insert(address, id);
         Ok((id, port))
+    }
+}
+
+/// The port on this machine, where the remote says that there is one.
+pub(crate) fn local_port(usage: &Usage) -> i64 {
+    match usage.remote {
+        Remote::Address { .. } | Remote::Unresolved => i64::from(usage.local_port),
+        Remote::Other => FOLDED_PORT,
+        Remote::None => NO_PORT,
     }
 }
 

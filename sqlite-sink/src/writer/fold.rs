@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use super::bucket::{FlowKey, Moved};
-use super::{FOLDED_PORT, OTHER, UNRESOLVED};
+use super::{FOLDED_PORT, NO_REMOTE, OTHER, UNRESOLVED};
 use crate::detail::Detail;
 use crate::tier::Tier;
 
@@ -45,7 +45,7 @@ pub(super) fn fold(
     (rows, folded)
 }
 
-/// The remotes that moved most, and the one that is not known, which cannot be folded further.
+/// The remotes that moved most, and those that are none: not known or not there.
 fn largest(sums: &HashMap<FlowKey, Moved>, count: usize) -> HashSet<i64> {
     let mut by_remote: HashMap<i64, i128> = HashMap::new();
     for (key, moved) in sums {
@@ -53,6 +53,7 @@ fn largest(sums: &HashMap<FlowKey, Moved>, count: usize) -> HashSet<i64> {
             i128::from(moved.sent_bytes) + i128::from(moved.received_bytes);
     }
     by_remote.remove(&UNRESOLVED);
+    by_remote.remove(&NO_REMOTE);
     by_remote.remove(&OTHER);
     let mut remotes: Vec<(i64, i128)> = by_remote.into_iter().collect();
     remotes.sort_unstable_by_key(|(id, bytes)| (Reverse(*bytes), *id));
@@ -60,7 +61,7 @@ fn largest(sums: &HashMap<FlowKey, Moved>, count: usize) -> HashSet<i64> {
         .into_iter()
         .take(count)
         .map(|(id, _bytes)| id)
-        .chain([UNRESOLVED])
+        .chain([UNRESOLVED, NO_REMOTE])
         .collect()
 }
 
@@ -112,6 +113,7 @@ mod tests {
             row(7, 40_002, 443, 20),
             row(8, 22, 50_000, 30),
             row(UNRESOLVED, 53, -1, 1),
+            row(NO_REMOTE, -1, -1, 1),
         ];
         let both = Detail {
             remotes: true,
@@ -121,6 +123,7 @@ mod tests {
             folded(rows, Tier::Minute, Some(1)),
             (
                 vec![
+                    (NO_REMOTE, -1, -1, 1),
                     (OTHER, FOLDED_PORT, 443, 30),
                     (OTHER, 22, FOLDED_PORT, 30),
                     (UNRESOLVED, 53, -1, 1),

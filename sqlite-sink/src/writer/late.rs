@@ -5,6 +5,7 @@
 use rusqlite::{Connection, Result};
 
 use super::bucket::{self, FlowKey, Moved};
+use crate::detail::Detail;
 use crate::moment::Span;
 use crate::tier::{RolledUntil, Tier};
 
@@ -32,6 +33,14 @@ impl Late {
     pub(super) fn add(&self, file: &Connection, key: FlowKey, moved: Moved) -> Result<()> {
         for (tier, bucket) in self.buckets() {
             bucket::add(file, tier, bucket, key, moved)?;
+        }
+        Ok(())
+    }
+
+    /// Says that rows came without remote and ports.
+    pub(super) fn fold(&self, file: &Connection) -> Result<()> {
+        for (tier, bucket) in self.buckets() {
+            bucket::fold(file, tier, bucket, Detail::ALL)?;
         }
         Ok(())
     }

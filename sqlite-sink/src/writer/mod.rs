@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use nettally_source::pipeline::UsageBatch;
 use tracing::{error, info, warn};
 
-pub(crate) use dimensions::{FOLDED_PORT, NO_PORT, OTHER, UNRESOLVED};
+pub(crate) use dimensions::{FOLDED_PORT, NO_PORT, NO_REMOTE, OTHER, UNRESOLVED};
 pub(crate) use retention::Keep;
 pub use stats::{WriterCounters, WriterStats};
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use nettally_source::pipeline::{Losses, Usage, UsageBatch};
+use nettally_source::pipeline::{Losses, Remote, Usage, UsageBatch};
 use rusqlite::{Connection, Result, Transaction, TransactionBehavior, named_params};
 
 use super::bucket::{FlowKey, Moved};
-use super::dimensions::Dimensions;
+use super::dimensions::{self, Dimensions};
 use super::gap::Gap;
 use super::late::Late;
+use crate::detail::Detail;
 use crate::moment::{Span, floor_ms};
 use crate::tier::RolledUntil;
 
@@ -70,6 +71,10 @@ pub(crate) fn store<'a>(
             )?;
             late.add(&transaction, key, moved)?;
         }
+        if usage.iter().any(|row| row.remote == Remote::Other) {
+            fold_window(&transaction, window_id)?;
+            late.fold(&transaction)?;
+        }
         store_losses(&transaction, window_id, losses, &mut stored)?;
     }
     transaction
@@ -98,6 +103,13 @@ fn window_id(file: &Transaction<'_>, Span { start_ms, end_ms }: Span) -> Result<
         .query_row(span, |row| row.get(0))
 }
 
+/// Says that a window has rows whose remote and ports the kernel had no room for.
+fn fold_window(file: &Transaction<'_>, window_id: i64) -> Result<()> {
+    file.prepare_cached("UPDATE time_window SET folded = folded | :folded WHERE id = :window")?
+        .execute(named_params! { ":folded": Detail::ALL.bits(), ":window": window_id })?;
+    Ok(())
+}
+
 /// Names to numbers, amounts to what the file can hold.
 fn resolve(
     file: &Transaction<'_>,
@@ -109,7 +121,7 @@ fn resolve(
     let key = FlowKey {
         process_id: dimensions.process(file, &usage.process)?,
         protocol_id: dimensions.protocol(file, usage.protocol)?,
-        local_port: i64::from(usage.local_port),
+        local_port: dimensions::local_port(usage),
         remote_id,
         remote_port,
     };

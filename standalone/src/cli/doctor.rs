@@ -1,4 +1,8 @@
 //! `nettally doctor`.
+//!
+//! This file asks the kernel and the machine; `running` asks the nettally that runs already.
+
+mod running;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -11,8 +15,14 @@ use nettally_source::kernel::{Fact, FactState};
 use nettally_source::{Degradation, KernelReport, examine};
 use serde::Serialize;
 
+use super::backend::BackendOption;
 use super::{ConfigFile, output};
-use crate::config::{Config, Overrides};
+use crate::config::Config;
+use running::Running;
+
+/// Columns of a line, and those before the names of hooks.
+const LINE: usize = 100;
+const MARGIN: usize = 9;
 
 /// Options of `doctor`.
 #[derive(Debug, Args)]
@@ -20,6 +30,9 @@ pub(super) struct Options {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    pub(super) backend: BackendOption,
 }
 
 /// What was found.
@@ -32,19 +45,33 @@ struct Findings {
     kernel: KernelReport,
     /// Of the machine, not of the kernel.
     surroundings: Vec<Fact>,
+    /// Where a running nettally would answer; none if the API is off.
+    address: Option<SocketAddr>,
+    /// The one that does.
+    running: Option<Running>,
+    /// Why nothing is known of the one that listens there.
+    unclear: Option<String>,
 }
 
 /// Prints what this kernel and machine allow. Succeeds if something can be measured.
 pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<ExitCode> {
-    let Options { json } = options;
-    let config = file.load(&Overrides::default())?;
+    let Options { json, backend } = options;
+    let config = file.load(&backend.overrides())?;
     let source = config.sources.values().next().cloned().unwrap_or_default();
     let kernel = examine(&source);
+    let address = config.api.enabled.then_some(config.api.address);
+    let (running, unclear) = match address.map(running::ask).transpose() {
+        Ok(answer) => (answer.flatten(), None),
+        Err(error) => (None, Some(format!("{error:#}"))),
+    };
     let findings = Findings {
         usable: kernel.backend.is_some(),
-        surroundings: surroundings(&config),
+        surroundings: surroundings(&config, running.is_some()),
         config: config.origin,
         kernel,
+        address,
+        running,
+        unclear,
     };
     if json {
         output::print_json(&findings)?;
@@ -58,7 +85,7 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
     })
 }
 
-fn surroundings(config: &Config) -> Vec<Fact> {
+fn surroundings(config: &Config, is_running: bool) -> Vec<Fact> {
     let mut facts: Vec<Fact> = config
         .databases()
         .map(|(_, path)| {
@@ -73,7 +100,11 @@ fn surroundings(config: &Config) -> Vec<Fact> {
         let address = config.api.address;
         facts.push(fact(
             format!("page address {address}"),
-            address_state(address),
+            if is_running {
+                (FactState::No, "nettally itself listens there".to_owned())
+            } else {
+                address_state(address)
+            },
         ));
     }
     facts
@@ -107,13 +138,13 @@ fn folder_state(folder: &Path) -> (FactState, String) {
     }
 }
 
-/// Whether the page can listen, or does already.
+/// Whether the page can listen.
 fn address_state(address: SocketAddr) -> (FactState, String) {
     match TcpListener::bind(address) {
         Ok(_closed_again) => (FactState::Yes, String::new()),
         Err(error) => (
             FactState::No,
-            format!("{error}; if that is nettally itself, all is well"),
+            format!("{error}; `run --listen` takes another"),
         ),
     }
 }
@@ -132,6 +163,9 @@ fn text(findings: &Findings) -> String {
                 blockers,
             },
         surroundings,
+        address,
+        running,
+        unclear,
     } = findings;
     let mut text = format!("kernel   {kernel}\nconfig   {config}\n\n");
     let width = facts
@@ -158,12 +192,44 @@ fn text(findings: &Findings) -> String {
     match backend {
         Some(backend) => {
             add(&mut text, &format!("backend  {backend}"));
-            add(&mut text, &format!("hooks    {}", hooks.join(", ")));
+            add(&mut text, &format!("hooks    {}", listed(hooks)));
         }
         None => add(&mut text, "backend  none: nothing can be measured here"),
     }
     section(&mut text, "In the way", blockers);
     section(&mut text, "Degraded", degradations);
+    add(&mut text, "");
+    match (address, running, unclear) {
+        (Some(address), Some(running), _) => running.tell(&mut text, *address, degradations),
+        (Some(address), None, Some(unclear)) => {
+            add(
+                &mut text,
+                &format!("running  unclear: at {address}, {unclear}"),
+            );
+        }
+        (Some(address), None, None) => add(&mut text, &format!("running  none at {address}")),
+        (None, _, _) => add(&mut text, "running  not asked: the API is off"),
+    }
+    text
+}
+
+/// Names in lines of a readable length, below one another.
+fn listed(names: &[String]) -> String {
+    let mut text = String::new();
+    let mut length = MARGIN;
+    for (index, name) in names.iter().enumerate() {
+        let is_last = index + 1 == names.len();
+        let word = format!("{name}{}", if is_last { "" } else { "," });
+        if index > 0 && length + 1 + word.len() > LINE {
+            text.push_str(&format!("\n{:MARGIN$}", ""));
+            length = MARGIN;
+        } else if index > 0 {
+            text.push(' ');
+            length += 1;
+        }
+        text.push_str(&word);
+        length += word.len();
+    }
     text
 }
 
@@ -216,6 +282,9 @@ mod tests {
                 blockers: Vec::new(),
             },
             surroundings: vec![fact("page address", FactState::No, "in use")],
+            address: None,
+            running: None,
+            unclear: None,
         };
         let expected = "\
 kernel   6.18
@@ -230,8 +299,20 @@ hooks    a, b
 Degraded:
   splice is not seen (x)
     what helps: kernel 6.9
+
+running  not asked: the API is off
 ";
         assert_eq!(text(&findings), expected);
+    }
+
+    #[test]
+    fn many_hooks_are_several_lines() {
+        let hooks: Vec<String> = (0..30).map(|n| format!("inet_hook_{n}")).collect();
+        let text = listed(&hooks);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.len() > 3 && lines.iter().all(|line| line.len() <= LINE));
+        assert!(lines[1].starts_with("         inet_hook_"), "{text}");
+        assert_eq!(text.matches("inet_hook_").count(), 30);
     }
 
     #[test]

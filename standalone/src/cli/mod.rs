@@ -3,6 +3,7 @@
 //! One file for each command; each has its options first and `execute` next. This file parses,
 //! hands over, and turns errors into one sentence and an exit code.
 
+mod backend;
 mod completions;
 mod doctor;
 mod generate;
@@ -154,6 +155,7 @@ fn now() -> jiff::Timestamp {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+    use nettally_source::BackendChoice;
 
     use super::*;
 
@@ -166,6 +168,34 @@ mod tests {
     fn values_may_begin_with_a_hyphen() {
         let cli = Cli::try_parse_from(["nettally", "report", "--since", "-10m", "--until", "-5m"]);
         assert!(matches!(cli.unwrap().command, Some(Command::Report(_))));
+    }
+
+    #[test]
+    fn whoever_measures_or_asks_the_kernel_takes_a_backend() {
+        for command in ["run", "top", "stream", "doctor"] {
+            for choice in BackendChoice::ALL {
+                let words = ["nettally", command, "--backend", choice.name()];
+                let cli = Cli::try_parse_from(words).unwrap();
+                let backend = match cli.command.unwrap() {
+                    Command::Run(options) => options.backend,
+                    Command::Top(options) => options.backend,
+                    Command::Stream(options) => options.backend,
+                    Command::Doctor(options) => options.backend,
+                    Command::Report(_)
+                    | Command::Validate(_)
+                    | Command::Generate(_)
+                    | Command::Completions(_)
+                    | Command::Man(_) => panic!("{command} is another command"),
+                };
+                assert_eq!(backend.overrides().backend, Some(choice), "{command}");
+            }
+        }
+        let refused = Cli::try_parse_from(["nettally", "run", "--backend", "ebpf"]).unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .contains("auto, fexit, tracepoint, kprobe")
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::backend::BackendOption;
 use super::{ConfigFile, now, rights};
 use crate::app::{self, Plan, Running};
 use crate::config::{Config, Overrides};
@@ -24,12 +25,23 @@ pub(super) struct Options {
     /// Where the page listens [default: 127.0.0.1:9797].
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    pub(super) backend: BackendOption,
 }
 
 /// Measures until a signal comes; then stores the last window and ends.
 pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<ExitCode> {
-    let Options { data_dir, listen } = options;
-    let config = file.load(&Overrides { data_dir, listen })?;
+    let Options {
+        data_dir,
+        listen,
+        backend: BackendOption { backend },
+    } = options;
+    let config = file.load(&Overrides {
+        data_dir,
+        listen,
+        backend,
+    })?;
     rights::require()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -14,9 +14,10 @@ use anyhow::Context as _;
 use clap::Args;
 use nettally_source::ProcessNetworkConfig;
 
+use super::backend::BackendOption;
 use super::run::Signals;
 use super::{ConfigFile, now, rights};
-use crate::config::{Config, Overrides};
+use crate::config::Config;
 use crate::encode::{Encoder, Format, Origin};
 use collecting::{Collecting, Output};
 
@@ -38,6 +39,9 @@ pub(super) struct Options {
     /// Name of this machine in the records [default: as the kernel says].
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
+
+    #[command(flatten)]
+    pub(super) backend: BackendOption,
 }
 
 /// Prints what is moved, window by window, until a signal or until nobody reads.
@@ -47,8 +51,9 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
         once,
         flows,
         host,
+        backend,
     } = options;
-    let Config { sources, .. } = file.load(&Overrides::default())?;
+    let Config { sources, .. } = file.load(&backend.overrides())?;
     let (_name, source) = sources
         .into_iter()
         .next()

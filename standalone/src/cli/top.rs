@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
+use super::backend::BackendOption;
 use super::{ConfigFile, rights};
-use crate::config::{Config, Overrides};
+use crate::config::Config;
 use crate::tui::{self, TopOptions};
 
 /// Options of `top`.
@@ -23,6 +24,9 @@ pub(super) struct Options {
     /// Seconds between two updates, 0.1 to 3600 [default: as configured, 1].
     #[arg(long, value_name = "SECONDS")]
     interval: Option<f64>,
+
+    #[command(flatten)]
+    pub(super) backend: BackendOption,
 }
 
 /// Shows the present until the user ends it.
@@ -31,8 +35,9 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
         once,
         json,
         interval,
+        backend,
     } = options;
-    let Config { sources, .. } = file.load(&Overrides::default())?;
+    let Config { sources, .. } = file.load(&backend.overrides())?;
     let (_name, mut source) = sources
         .into_iter()
         .next()

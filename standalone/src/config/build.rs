@@ -51,7 +51,11 @@ struct Builder {
 
 impl Builder {
     fn config(&mut self, mut document: Node, origin: String, overrides: &Overrides) -> Config {
-        let Overrides { data_dir, listen } = overrides;
+        let Overrides {
+            data_dir,
+            listen,
+            backend,
+        } = overrides;
         let given: PathBuf = self.optional(document.take("data_dir")).unwrap_or_default();
         let mut api: ApiConfig = self.optional(document.take("api")).unwrap_or_default();
         api.address = listen.unwrap_or(api.address);
@@ -59,7 +63,10 @@ impl Builder {
         let sinks = document.take("sinks").map(|entry| entry.node);
         self.refuse_rest(&document);
 
-        let sources = self.sources(sources);
+        let mut sources = self.sources(sources);
+        for source in sources.values_mut() {
+            source.backend = backend.unwrap_or(source.backend);
+        }
         let mut config = Config {
             origin,
             data_dir: match (data_dir, given) {

@@ -236,11 +236,12 @@ processes: [firefox]
             [
                 "1: scrape_interval_sec: unknown option \"scrape_interval_sec\"; did you mean \
                  `scrape_interval_secs`? allowed: scrape_interval_secs, backend, protocols, \
-                 loopback, remotes, processes",
+                 loopback, remotes, processes, flow_table_entries",
                 "2: backend: unknown value \"kprob\"; did you mean `kprobe`? allowed: auto, \
                  fexit, tracepoint, kprobe",
                 "3: loopback: found the number 7, expected `true` or `false`",
-                "4: protocols[1]: unknown value \"tpc\"; did you mean `tcp`? allowed: tcp, udp",
+                "4: protocols[1]: unknown value \"tpc\"; did you mean `tcp`? allowed: tcp, udp, \
+                 udplite, icmp, raw, sctp, packet",
                 "6: remotes.include[1]: found the text \"10.0.0.0/33\", expected a network such \
                  as 10.0.0.0/8 or 2001:db8::/32",
                 "6: remotes.include[2]: found the text \"nonsense\", expected a network such as \

@@ -14,6 +14,8 @@ mod problem;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use nettally_source::BackendChoice;
+
 pub use node::Position;
 pub use options::{ApiConfig, Config, SinkEntry, SinkKind};
 pub use problem::{ConfigError, Finding};
@@ -30,6 +32,8 @@ pub struct Overrides {
     pub data_dir: Option<PathBuf>,
     /// Over `api.address`.
     pub listen: Option<SocketAddr>,
+    /// Over `backend` of every source.
+    pub backend: Option<BackendChoice>,
 }
 
 /// Reads `file`; without one [`SYSTEM_FILE`] if it exists, else the built-in defaults.

@@ -121,7 +121,7 @@ fn a_mistake_is_not_reported_again_by_what_follows_from_it() {
         "sources: { network: { type: process_network, protocols: [tpc] } }",
         &[
             "x.yaml:1:58: sources.network.protocols[0]: unknown value \"tpc\"; did you mean `tcp`? \
-           allowed: tcp, udp",
+           allowed: tcp, udp, udplite, icmp, raw, sctp, packet",
         ],
     );
 }
@@ -197,14 +197,19 @@ fn broken_yaml_is_reported_with_its_line() {
 #[test]
 fn the_command_line_wins_over_the_file() {
     let overrides = Overrides {
+        backend: Some(BackendChoice::Kprobe),
         data_dir: Some("/tmp/x".into()),
         listen: Some("[::1]:80".parse().unwrap()),
     };
-    let yaml = "data_dir: /srv\napi: { address: 127.0.0.1:1 }\n";
+    let yaml = "data_dir: /srv\napi: { address: 127.0.0.1:1 }\n\
+                sources: { lan: { type: process_network, backend: fexit } }\n";
     let config = parse(yaml, "x.yaml", &overrides).unwrap();
     assert_eq!(config.api.address.to_string(), "[::1]:80");
     let databases: Vec<_> = config.databases().collect();
     assert_eq!(databases, [("history", Path::new("/tmp/x/nettally.db"))]);
+    assert_eq!(config.sources["lan"].backend, BackendChoice::Kprobe);
+    let config = parse(yaml, "x.yaml", &Overrides::default()).unwrap();
+    assert_eq!(config.sources["lan"].backend, BackendChoice::Fexit);
 }
 
 #[test]

@@ -23,7 +23,8 @@ pub(super) struct Flow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
     protocol: Protocol,
-    local_port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local_port: Option<u16>,
     remote_ip: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     remote_port: Option<u16>,
@@ -63,7 +64,7 @@ impl<'a> Flow<'a> {
             exe: exe.as_deref(),
             user: user.as_deref(),
             protocol: *protocol,
-            local_port: *local_port,
+            local_port: remote.has_local_port().then_some(*local_port),
             remote_ip: remote.ip_text(),
             remote_port: remote.port(),
             sent_bytes: *sent_bytes,
@@ -112,7 +113,7 @@ impl<'a> Notice<'a> {
         reason: LossReason,
         count: LossCount,
     ) -> Self {
-        let message = format!("not counted, or not attributed in full: {reason}");
+        let message = reason.meaning().to_owned();
         let detail = Detail::Loss { reason, count };
         Self::new("loss", window.end, origin, "warn", message, detail)
     }

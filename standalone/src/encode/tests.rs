@@ -6,7 +6,7 @@ use nettally_source::{LossCount, LossReason, Process, Protocol, Remote, Usage};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::live::testing::{batch, degraded_health, flow, instant};
+use crate::live::testing::{batch, degraded_health, flow, frames, instant};
 
 const HOSTILE: &str = "\u{1b}[31m\u{202e}\"\\<b>\n\u{0}é";
 
@@ -72,6 +72,25 @@ fn json_has_the_columns_of_the_database_and_the_host() {
         "sent_bytes": 1500, "received_bytes": 20,
     });
     assert_eq!(rows, [curl, unknown]);
+}
+
+#[test]
+fn what_was_folded_and_frames_have_no_ports() {
+    let folded = Usage {
+        remote: Remote::Other,
+        ..named("curl")
+    };
+    let usage = vec![folded, frames("curl", 7, 0, 9)];
+    let rows = lines(&mut encoder(Format::Json, false), batch(0, usage));
+    let remotes: Vec<_> = rows.iter().map(|row| &row["remote_ip"]).collect();
+    assert_eq!(remotes, ["other", "none"]);
+    for row in &rows {
+        assert_eq!(
+            (row.get("local_port"), row.get("remote_port")),
+            (None, None)
+        );
+    }
+    assert_eq!(rows[1]["protocol"], "packet");
 }
 
 #[test]
@@ -203,7 +222,7 @@ fn losses_are_log_records_about_this_process() {
     lossy.losses.add(LossReason::FlowsFull, count);
     let record = json!({
         "type": "loss", "timestamp": "2023-11-14T22:13:21Z", "host": "h1", "pid": 4242,
-        "level": "warn", "message": "not counted, or not attributed in full: flows_full",
+        "level": "warn", "message": LossReason::FlowsFull.meaning(),
         "reason": "flows_full", "events": 2, "sent_bytes": 100, "received_bytes": 0,
     });
     let native = lines(&mut encoder(Format::NativeJson, false), lossy.clone());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nettally_source::{Degradation, HealthReport, LossClass, Losses, ProgramStats};
+use nettally_source::{Degradation, HealthReport, Losses, ProgramStats};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use warp::filters::BoxedFilter;
@@ -11,6 +11,7 @@ use warp::{Filter as _, Rejection, reject, reply::Response};
 
 use super::api::Api;
 use super::error::ApiError;
+use super::losses::ToldLosses;
 use super::now;
 use super::params::{Params, query_string};
 use crate::live::Kept;
@@ -64,7 +65,7 @@ fn sink_health(sink: &dyn SinkStatus) -> Value {
         figures.insert("status".to_owned(), status);
     }
     figures.insert("name".to_owned(), json!(sink.name()));
-    figures.insert("losses".to_owned(), json!(sink.losses()));
+    figures.insert("losses".to_owned(), json!(ToldLosses::from(&sink.losses())));
     Value::Object(figures)
 }
 
@@ -75,7 +76,7 @@ enum Status {
     /// Nothing has been heard from a source yet.
     Starting,
     Ok,
-    /// Something is not seen, or bytes were lost.
+    /// Something is not seen, bytes were lost, or detail is reduced where it need not be.
     Degraded,
 }
 
@@ -88,7 +89,7 @@ pub(super) struct Summary {
     kernel: Option<String>,
     degradations: Vec<Degradation>,
     /// Since start, on the way from the kernel into every sink.
-    losses: Losses,
+    losses: ToldLosses,
 }
 
 impl Summary {
@@ -107,13 +108,7 @@ impl Summary {
             .collect();
         let status = if reports.is_empty() {
             Status::Starting
-        } else if degradations.is_empty()
-            && !losses
-                .0
-                .keys()
-                .copied()
-                .any(|reason| reason.class() != LossClass::Detail)
-        {
+        } else if degradations.is_empty() && !losses.0.keys().any(|reason| reason.is_trouble()) {
             Status::Ok
         } else {
             Status::Degraded
@@ -123,7 +118,7 @@ impl Summary {
             backend: reports.first().map(|report| report.backend.clone()),
             kernel: reports.first().map(|report| report.kernel.clone()),
             degradations,
-            losses,
+            losses: ToldLosses::from(&losses),
         }
     }
 }

@@ -55,14 +55,14 @@ fn moved(text: &mut Exposition, totals: NameTotals) {
     directions(
         text,
         "host_process_network_transmit_bytes_total",
-        "Payload bytes that processes of this name sent.",
+        "Payload bytes that processes of this name sent. Sum without packet, which holds what others do.",
         rows(),
         |moved| moved.sent_bytes,
     );
     directions(
         text,
         "host_process_network_receive_bytes_total",
-        "Payload bytes that processes of this name received.",
+        "Payload bytes that processes of this name received. Sum without packet, which holds what others do.",
         rows(),
         |moved| moved.received_bytes,
     );

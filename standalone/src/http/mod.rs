@@ -15,6 +15,7 @@ mod error;
 mod guard;
 mod health;
 mod live;
+mod losses;
 mod metrics;
 mod page;
 mod params;

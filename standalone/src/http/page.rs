@@ -28,7 +28,7 @@ macro_rules! asset {
     };
 }
 
-const ASSETS: [Asset; 12] = [
+const ASSETS: [Asset; 13] = [
     asset!("/", HTML, "index.html"),
     asset!("/style.css", CSS, "style.css"),
     asset!("/app.js", JS, "app.js"),
@@ -38,6 +38,7 @@ const ASSETS: [Asset; 12] = [
     asset!("/dom.js", JS, "dom.js"),
     asset!("/format.js", JS, "format.js"),
     asset!("/model.js", JS, "model.js"),
+    asset!("/protocols.js", JS, "protocols.js"),
     asset!("/spark.js", JS, "spark.js"),
     asset!("/table.js", JS, "table.js"),
     asset!("/icon.svg", SVG, "icon.svg"),

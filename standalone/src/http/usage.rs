@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use nettally_sqlite_sink::{
-    ByteTotals, Field, Order, OrderBy, TimeRange, UsageAnswer, UsageQuery, UsageRow,
+    ByteTotals, Field, Order, OrderBy, OutsideTotal, TimeRange, UsageAnswer, UsageQuery, UsageRow,
 };
 use serde::Serialize;
 use warp::filters::BoxedFilter;
@@ -45,6 +45,8 @@ struct Page {
     rows: Vec<UsageRow>,
     total: ByteTotals,
     other: ByteTotals,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside_total: Option<OutsideTotal>,
     flushed_until: Option<Timestamp>,
     next_cursor: Option<Cursor>,
 }
@@ -58,6 +60,7 @@ impl From<UsageAnswer> for Page {
             rows,
             total,
             other,
+            outside_total,
             flushed_until,
             next_cursor: _,
         } = answer;
@@ -67,6 +70,7 @@ impl From<UsageAnswer> for Page {
             rows,
             total,
             other,
+            outside_total,
             flushed_until,
             next_cursor: cursor,
         }
@@ -181,7 +185,7 @@ mod tests {
             ("limit=10001", "limit"),
             ("cursor=10", "cursor"),
             ("pid=me", "pid"),
-            ("protocol=icmp", "protocol"),
+            ("protocol=ipx", "protocol"),
             ("sinse=1h", "sinse"),
             ("limit=1&limit=1", "limit"),
             ("since=tomorrow-ish", "since"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use nettally_source::{Process, ProcessId, Protocol, Remote, Window};
 
-use super::moved::Moved;
+use super::moved::{self, Moved};
 
 /// The newest window, with totals.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +22,11 @@ pub struct Frame {
     pub moved: Moved,
     /// What all processes moved since start.
     pub since_start: Moved,
+    /// What they moved in the window over protocols that are in none of these, because others may
+    /// count the same bytes.
+    pub outside: Moved,
+    /// The same since start.
+    pub outside_since_start: Moved,
 }
 
 /// One process in a [`Frame`].
@@ -43,16 +48,16 @@ pub struct ProcessNow {
 }
 
 impl ProcessNow {
-    /// What it moved in the window.
+    /// What it moved in the window, as far as that is in totals.
     #[must_use]
     pub fn moved(&self) -> Moved {
-        self.protocols.iter().copied().sum()
+        moved::in_totals(&self.protocols)
     }
 
-    /// What it moved since `since`.
+    /// What it moved since `since`, likewise.
     #[must_use]
     pub fn total(&self) -> Moved {
-        self.totals.iter().copied().sum()
+        moved::in_totals(&self.totals)
     }
 }
 
@@ -85,7 +90,7 @@ pub struct FlowChoice {
     pub pid: Option<u32>,
     /// Name of the process.
     pub name: Option<String>,
-    /// Over what.
+    /// Over what; absent, over everything that is in totals.
     pub protocol: Option<Protocol>,
 }
 
@@ -104,7 +109,10 @@ impl FlowChoice {
     /// Whether flows over `protocol` are meant.
     #[must_use]
     pub fn has_protocol(&self, protocol: Protocol) -> bool {
-        self.protocol.is_none_or(|wanted| wanted == protocol)
+        match self.protocol {
+            Some(wanted) => wanted == protocol,
+            None => protocol.is_in_totals(),
+        }
     }
 }
 

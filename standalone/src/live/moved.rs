@@ -2,6 +2,7 @@
 
 use std::ops::AddAssign;
 
+use nettally_source::Protocol;
 use serde::Serialize;
 
 /// Bytes that were moved, both ways. Sums saturate.
@@ -28,6 +29,30 @@ impl Moved {
             received_bytes: self.received_bytes.saturating_sub(part.received_bytes),
         }
     }
+}
+
+/// What was moved over the protocols that `is_meant`; `parts` are in the order of
+/// [`Protocol::ALL`].
+pub(super) fn over(
+    parts: &[Moved; Protocol::ALL.len()],
+    is_meant: impl Fn(Protocol) -> bool,
+) -> Moved {
+    Protocol::ALL
+        .into_iter()
+        .zip(parts)
+        .filter(|(protocol, _)| is_meant(*protocol))
+        .map(|(_, moved)| *moved)
+        .sum()
+}
+
+/// What a total over protocols has.
+pub(super) fn in_totals(parts: &[Moved; Protocol::ALL.len()]) -> Moved {
+    over(parts, Protocol::is_in_totals)
+}
+
+/// What [`in_totals`] leaves out.
+pub(super) fn outside_totals(parts: &[Moved; Protocol::ALL.len()]) -> Moved {
+    over(parts, |protocol| !protocol.is_in_totals())
 }
 
 impl AddAssign for Moved {

@@ -8,7 +8,7 @@ use nettally_source::{HealthReport, Process, ProcessId, Protocol, Remote, UsageB
 
 use super::frame::{FlowChoice, Frame, ProcessNow, RemoteNow, Remotes};
 use super::limits::{Folds, Limits};
-use super::moved::Moved;
+use super::moved::{self, Moved};
 use super::names::Names;
 use super::window::{KeptWindow, ProcessShare};
 
@@ -21,6 +21,7 @@ pub(super) struct State {
     known: HashMap<ProcessId, Known>,
     sequence: u64,
     since_start: Moved,
+    outside_since_start: Moved,
     pub(super) names: Names,
     pub(super) folds: Folds,
     pub(super) reports: BTreeMap<String, Arc<HealthReport>>,
@@ -50,6 +51,7 @@ impl State {
         let (kept, folded) = KeptWindow::of(batch, &self.limits, &mut self.folds);
         self.sequence += 1;
         self.since_start += kept.moved();
+        self.outside_since_start += kept.outside;
         for share in kept.processes.iter().chain(&folded) {
             let known = self.known.entry(share.process.id).or_insert_with(|| Known {
                 process: Arc::clone(&share.process),
@@ -98,6 +100,8 @@ impl State {
             other: newest.other,
             moved: newest.moved(),
             since_start: self.since_start,
+            outside: newest.outside,
+            outside_since_start: self.outside_since_start,
         }
     }
 
@@ -229,8 +233,11 @@ impl State {
             .known
             .iter()
             .map(|(id, known)| {
-                let total: Moved = known.totals.iter().copied().sum();
-                (known.last_sequence, total.both(), *id)
+                (
+                    known.last_sequence,
+                    moved::in_totals(&known.totals).both(),
+                    *id,
+                )
             })
             .collect();
         ids.sort_unstable();

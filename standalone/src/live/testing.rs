@@ -52,6 +52,16 @@ pub(crate) fn flow(name: &str, pid: u32, remote: &str, sent: u64, received: u64)
     }
 }
 
+/// Frames of the link layer.
+pub(crate) fn frames(name: &str, pid: u32, sent: u64, received: u64) -> Usage {
+    Usage {
+        protocol: Protocol::Packet,
+        local_port: 0,
+        remote: Remote::None,
+        ..flow(name, pid, "192.0.2.1", sent, received)
+    }
+}
+
 /// A healthy tracepoint source.
 pub(crate) fn health() -> HealthReport {
     HealthReport {

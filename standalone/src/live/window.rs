@@ -1,14 +1,16 @@
 //! One window, made small: what each process moved, and with whom.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use nettally_source::{Process, ProcessId, Protocol, Remote, Usage, UsageBatch, Window};
 
 use super::limits::{Folds, Limits};
-use super::moved::Moved;
+use super::moved::{self, Moved};
 
-/// A kept window. `other` and `processes` together are exactly what was moved.
+/// A kept window. `other` and `processes` together are exactly what was moved, and `outside` comes on
+/// top.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct KeptWindow {
     pub(super) window: Window,
@@ -18,6 +20,8 @@ pub(super) struct KeptWindow {
     pub(super) remotes: Vec<RemoteShare>,
     /// Processes beyond the limit.
     pub(super) other: Moved,
+    /// What all processes moved over protocols that are in no total.
+    pub(super) outside: Moved,
 }
 
 /// What one process moved in a window.
@@ -40,18 +44,18 @@ pub(super) struct RemoteShare {
 }
 
 impl ProcessShare {
+    /// What it moved, as far as that is in totals.
     pub(super) fn moved(&self) -> Moved {
-        self.protocols.iter().copied().sum()
+        moved::in_totals(&self.protocols)
     }
 
     /// What it moved over the protocols that `is_meant`.
     pub(super) fn moved_over(&self, is_meant: impl Fn(Protocol) -> bool) -> Moved {
-        Protocol::ALL
-            .into_iter()
-            .zip(self.protocols)
-            .filter(|(protocol, _)| is_meant(*protocol))
-            .map(|(_, moved)| moved)
-            .sum()
+        moved::over(&self.protocols, is_meant)
+    }
+
+    fn outside(&self) -> Moved {
+        moved::outside_totals(&self.protocols)
     }
 
     /// The same process in a window in which it moved nothing.
@@ -78,12 +82,16 @@ impl KeptWindow {
         } = batch;
         let (mut processes, mut remotes) = sums(usage);
 
-        processes.sort_by_key(|share| (std::cmp::Reverse(share.moved().both()), share.process.id));
+        let outside = processes.iter().map(ProcessShare::outside).sum();
+        processes.sort_by_key(|share| {
+            let (moved, outside) = (share.moved().both(), share.outside().both());
+            (Reverse(moved), Reverse(outside), share.process.id)
+        });
         let folded = processes.split_off(limits.processes_per_window.min(processes.len()));
         let other = folded.iter().map(ProcessShare::moved).sum();
         folds.processes += folded.len() as u64;
 
-        remotes.sort_by_key(|share| (std::cmp::Reverse(share.moved.both()), share.process));
+        remotes.sort_by_key(|share| (Reverse(share.moved.both()), share.process));
         folds.remotes += remotes.len().saturating_sub(limits.remotes_per_window) as u64;
         remotes.truncate(limits.remotes_per_window);
 
@@ -92,11 +100,12 @@ impl KeptWindow {
             processes,
             remotes,
             other,
+            outside,
         };
         (kept, folded)
     }
 
-    /// Everything that was moved.
+    /// Everything that was moved and is in totals.
     pub(super) fn moved(&self) -> Moved {
         let mut sum = self.processes.iter().map(ProcessShare::moved).sum();
         sum += self.other;
@@ -127,6 +136,7 @@ fn sums(usage: &[Usage]) -> (Vec<ProcessShare>, Vec<RemoteShare>) {
     }
     let addresses: HashSet<_> = remotes
         .keys()
+        .filter(|(_, _, remote)| *remote != Remote::None)
         .map(|(process, _, remote)| (*process, remote.ip_text()))
         .collect();
     for (process, _) in addresses {

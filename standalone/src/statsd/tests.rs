@@ -67,6 +67,8 @@ async fn counters_in_the_datagrams_are_exact() {
                 row("curl", Protocol::Tcp, 1).moved(1_234_567_890_123, 1),
                 row("curl", Protocol::Tcp, 2).moved(7, 0),
                 row("curl", Protocol::Udp, 3).moved(50, 60),
+                row("ping", Protocol::Icmp, 5).moved(64, 0),
+                row("curl", Protocol::Packet, 0).moved(0, 8),
                 row("a.b|c", Protocol::Tcp, 4).moved(0, 9),
             ],
         ),
@@ -82,10 +84,12 @@ async fn counters_in_the_datagrams_are_exact() {
     }
     let expected = [
         ("nettally.process.a_b_c.tcp.received_bytes", 9),
+        ("nettally.process.curl.packet.received_bytes", 8),
         ("nettally.process.curl.tcp.received_bytes", 5),
         ("nettally.process.curl.tcp.sent_bytes", 1_234_567_890_133),
         ("nettally.process.curl.udp.received_bytes", 60),
         ("nettally.process.curl.udp.sent_bytes", 50),
+        ("nettally.process.ping.icmp.sent_bytes", 64),
     ]
     .map(|(name, value)| (name.to_owned(), value));
     assert_eq!(counters(text.lines()), expected.into());

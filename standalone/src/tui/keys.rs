@@ -1,7 +1,8 @@
 //! The key table: what every key does. The footer and the help screen are made from it.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use nettally_source::Protocol;
+
+use super::model::settings::Protocols;
 
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +12,7 @@ pub(crate) enum Action {
     Back,
     Sort(Turn),
     Filter,
-    Only(Option<Protocol>),
+    Only(Protocols),
     Pause,
     Measure,
     Group,
@@ -143,25 +144,39 @@ pub(crate) const BINDINGS: &[Binding] = &[
         help: "pause; counts go on",
     },
     Binding {
-        action: Action::Only(Some(Protocol::Tcp)),
+        action: Action::Only(Protocols::Tcp),
         keys: &[char('t')],
         shown: "t",
         footer: "tcp",
         help: "only TCP",
     },
     Binding {
-        action: Action::Only(Some(Protocol::Udp)),
+        action: Action::Only(Protocols::Udp),
         keys: &[char('u')],
         shown: "u",
         footer: "udp",
         help: "only UDP",
     },
     Binding {
-        action: Action::Only(None),
+        action: Action::Only(Protocols::All),
         keys: &[char('a')],
         shown: "a",
         footer: "all",
         help: "all protocols",
+    },
+    Binding {
+        action: Action::Only(Protocols::Others),
+        keys: &[char('o')],
+        shown: "o",
+        footer: "others",
+        help: "neither TCP nor UDP",
+    },
+    Binding {
+        action: Action::Only(Protocols::Packet),
+        keys: &[char('p')],
+        shown: "p",
+        footer: "packet",
+        help: "only link-layer frames",
     },
     Binding {
         action: Action::Health,

@@ -42,6 +42,20 @@ pub(crate) fn udp(process: &Arc<Process>, remote: &str, sent: u64, received: u64
     usage(process, Protocol::Udp, remote, sent, received)
 }
 
+/// Frames of the link layer.
+pub(crate) fn frames(process: &Arc<Process>, sent: u64, received: u64) -> Usage {
+    Usage {
+        local_port: 0,
+        remote: Remote::None,
+        ..usage(process, Protocol::Packet, "192.0.2.1:1", sent, received)
+    }
+}
+
+/// Echo requests and replies.
+pub(crate) fn icmp(process: &Arc<Process>, remote: &str, sent: u64, received: u64) -> Usage {
+    usage(process, Protocol::Icmp, remote, sent, received)
+}
+
 fn usage(
     process: &Arc<Process>,
     protocol: Protocol,

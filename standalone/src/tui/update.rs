@@ -66,7 +66,7 @@ fn act(model: &mut Model, action: Action) {
                 Measure::Total => Measure::Rate,
             }
         }
-        Action::Only(protocol) => model.settings.protocol = protocol,
+        Action::Only(protocols) => model.settings.protocols = protocols,
         Action::Open | Action::Move(_) | Action::Sort(_) | Action::Group | Action::Filter => {
             act_on_table(model, action);
         }

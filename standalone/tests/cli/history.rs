@@ -7,14 +7,16 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use nettally_source::{
-    Event, Losses, Process, ProcessId, Protocol, Remote, StreamSink as _, Usage, UsageBatch, Window,
+    Event, LossCount, LossReason, Losses, Process, ProcessId, Protocol, Remote, StreamSink as _,
+    Usage, UsageBatch, Window,
 };
 use nettally_sqlite_sink::SqliteConfig;
 
 /// A name that wants to be a formula, to colour the terminal, and to break CSV.
 pub(crate) const EVIL: &str = "=\u{1b}[31m\"a\",\u{9b}2J\n";
 
-/// Stores one window of one second at 2026-01-02T03:04:05Z: `curl` by TCP and UDP, and [`EVIL`].
+/// Stores one window of one second at 2026-01-02T03:04:05Z: `curl` by TCP and UDP, [`EVIL`], a sniffer,
+/// and a loss.
 pub(crate) fn store(folder: &Path) {
     let start: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
     let row = |name: &str, protocol, sent_bytes, received_bytes| Usage {
@@ -39,6 +41,13 @@ pub(crate) fn store(folder: &Path) {
         first_activity: start,
         last_activity: start,
     };
+    let mut losses = Losses::default();
+    let count = LossCount {
+        events: 1,
+        sent_bytes: 64,
+        received_bytes: 60,
+    };
+    losses.add(LossReason::FlowsFull, count);
     let batch = UsageBatch {
         window: Window {
             start,
@@ -48,8 +57,16 @@ pub(crate) fn store(folder: &Path) {
             row("curl", Protocol::Tcp, 1_500_001, 20),
             row("curl", Protocol::Udp, 5, 6),
             row(EVIL, Protocol::Tcp, 1, 2),
+            Usage {
+                remote: Remote::None,
+                ..row("tcpdump", Protocol::Packet, 0, 7_000)
+            },
+            Usage {
+                remote: Remote::Other,
+                ..row("pinger", Protocol::Icmp, 64, 60)
+            },
         ],
-        losses: Losses::default(),
+        losses,
     };
     let config = SqliteConfig {
         path: Some(folder.join("nettally.db")),

@@ -6,6 +6,7 @@
 
 mod generate;
 mod history;
+mod readme;
 mod report;
 mod validate;
 

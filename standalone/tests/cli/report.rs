@@ -33,12 +33,17 @@ fn json_is_exact_to_the_byte_and_to_the_name() {
         json["rows"],
         json!([
             { "process": "curl", "sent_bytes": 1_500_006, "received_bytes": 26 },
+            { "process": "pinger", "sent_bytes": 64, "received_bytes": 60 },
             { "process": EVIL, "sent_bytes": 1, "received_bytes": 2 },
         ])
     );
     assert_eq!(
         json["total"],
-        json!({ "sent_bytes": 1_500_007, "received_bytes": 28 })
+        json!({ "sent_bytes": 1_500_071, "received_bytes": 88 })
+    );
+    assert_eq!(
+        json["outside_total"],
+        json!({ "protocol": "packet", "sent_bytes": 0, "received_bytes": 7000 })
     );
     assert_eq!(json["group_by"], json!(["process"]));
     assert_eq!(json["flushed_until"], "2026-01-02T03:04:06Z");
@@ -71,10 +76,49 @@ total              1.50 MB      26 B  1.50 MB
 }
 
 #[test]
+fn the_table_says_what_is_not_in_it_and_what_was_lost() {
+    let table = report(&["--group-by", "process,remote_ip"]);
+    for expected in [
+        "\nof it folded ",
+        "\nnot in the total: 0 B sent and 7.00 KB received as link-layer frames, ",
+        "\ndetail is reduced: flows_full: 1 times, 64 B sent and 60 B received by all processes: ",
+    ] {
+        assert!(table.contains(expected), "{expected}: {table}");
+    }
+    assert!(!table.contains("tcpdump"), "{table}");
+    let table = report(&["--protocol", "packet"]);
+    assert!(table.contains("\ntcpdump   0 B   7.00 KB"), "{table}");
+    assert!(!table.contains("not in the total"), "{table}");
+}
+
+#[test]
+fn every_protocol_can_be_asked_for() {
+    let sums = [
+        ("tcp", 1_500_002),
+        ("udp", 5),
+        ("udplite", 0),
+        ("icmp", 64),
+        ("raw", 0),
+        ("sctp", 0),
+        ("packet", 0),
+    ];
+    for (protocol, sent) in sums {
+        let arguments = ["--json", "--group-by", "protocol", "--protocol", protocol];
+        let json: Value = serde_json::from_str(&report(&arguments)).unwrap();
+        assert_eq!(json["total"]["sent_bytes"], sent, "{protocol}");
+        let filter = format!("protocol={protocol}");
+        let by_filter = ["--json", "--group-by", "protocol", "--where", &filter];
+        let same: Value = serde_json::from_str(&report(&by_filter)).unwrap();
+        assert_eq!(json["rows"], same["rows"], "{protocol}");
+    }
+}
+
+#[test]
 fn csv_is_quoted_and_no_formula() {
     let csv = report(&["--csv"]);
     let expected = "process,sent_bytes,received_bytes\r\n\
                     curl,1500006,26\r\n\
+                    pinger,64,60\r\n\
                     \"'=\\u{1b}[31m\"\"a\"\",\\u{9b}2J\\n\",1,2\r\n";
     assert_eq!(csv, expected);
 }
@@ -111,7 +155,7 @@ fn rows_are_ordered_and_limited_and_the_total_is_of_all() {
         "protocol,sent_bytes,received_bytes\r\nudp,5,6\r\n"
     );
     let table = report(&["--limit", "1", "--bytes"]);
-    assert!(table.contains("\ntotal    1500007 "), "{table}");
+    assert!(table.contains("\ntotal    1500071 "), "{table}");
     assert!(
         table.contains("the first 1 rows; more with --limit"),
         "{table}"
@@ -155,7 +199,7 @@ fn wrong_options_name_what_is_allowed() {
         (
             vec!["--protocol", "tpc"],
             2,
-            "unknown protocol `tpc`; allowed: tcp, udp",
+            "unknown protocol `tpc`; allowed: tcp, udp, udplite, icmp, raw, sctp, packet",
         ),
         (
             vec!["--where", "process="],

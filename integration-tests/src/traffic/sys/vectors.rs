@@ -113,7 +113,9 @@ pub fn splice_memory(pipe: &impl AsRawFd, bytes: &[u8]) -> io::Result<usize> {
     check(unsafe { libc::vmsplice(pipe.as_raw_fd(), (&raw const piece).cast(), 1, 0) })
 }
 
-fn header(pieces: *mut libc::iovec, count: usize) -> libc::msghdr {
+/// A message of `count` pieces, without an address.
+#[must_use]
+pub fn header(pieces: *mut libc::iovec, count: usize) -> libc::msghdr {
     // SAFETY: zero is a valid value of every field.
     let mut message: libc::msghdr = unsafe { zeroed() };
     message.msg_iov = pieces;

@@ -33,19 +33,20 @@ impl Stream<'_> {
     /// The kernel's.
     pub fn splice_in(&mut self, total: usize) -> io::Result<usize> {
         let (reader, writer) = sys::pipe()?;
-        let nowhere = File::options().write(true).open("/dev/null")?;
         self.receive_by(total, 65_536, |socket, buffer| {
             let received = sys::splice(socket, &writer, buffer.len())?;
-            drain(&reader, &nowhere, received)?;
+            drain(&reader, received)?;
             Ok(received)
         })
     }
 }
 
-fn drain(reader: &impl AsRawFd, to: &impl AsRawFd, length: usize) -> io::Result<()> {
+/// Empties a pipe that has `length` bytes into `/dev/null`.
+pub(super) fn drain(reader: &impl AsRawFd, length: usize) -> io::Result<()> {
+    let nowhere = File::options().write(true).open("/dev/null")?;
     let mut left = length;
     while left > 0 {
-        left -= sys::splice(reader, to, left)?;
+        left -= sys::splice(reader, &nowhere, left)?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Calls that are put into a ring for the kernel, which makes them when and where it likes.
 
+mod more;
+
 use std::io;
 use std::os::fd::AsRawFd;
 
@@ -69,6 +71,22 @@ pub const CASES: &[Case] = &[
         },
     )
     .needing(rings),
+    Case::new("uring-sendmsg", "io_uring sendmsg", |name, place| {
+        one_way(name, place, more::send_messages, read)
+    })
+    .needing(rings),
+    Case::new("uring-recvmsg", "io_uring recvmsg", |name, place| {
+        one_way(name, place, send, more::receive_messages)
+    })
+    .needing(rings),
+    Case::new("uring-spl-in", "io_uring splice in", |name, place| {
+        one_way(name, place, send, more::splice_in)
+    })
+    .needing(rings),
+    Case::new("uring-multi", "io_uring multishot recv", |name, place| {
+        one_way(name, place, send, more::receive_repeatedly)
+    })
+    .needing(multishot),
     Case::new("uring-sendzc", "io_uring SEND_ZC", |name, place| {
         one_way(
             name,
@@ -153,17 +171,37 @@ pub(in crate::traffic) struct Ring {
 }
 
 impl Ring {
-    pub(in crate::traffic) fn new(
-        socket: &impl AsRawFd,
-        Where { is_polled, flags }: Where,
-    ) -> io::Result<Self> {
+    pub(in crate::traffic) fn new(socket: &impl AsRawFd, by: Where) -> io::Result<Self> {
         let mut builder = IoUring::builder();
-        if is_polled {
+        if by.is_polled {
             builder.setup_sqpoll(1000);
         }
-        let ring = builder.build(8)?;
+        Self::of(builder.build(8)?, socket, by)
+    }
+
+    fn of(ring: IoUring, socket: &impl AsRawFd, by: Where) -> io::Result<Self> {
         ring.submitter().register_files(&[socket.as_raw_fd()])?;
+        let flags = by.flags;
         Ok(Self { ring, flags })
+    }
+
+    /// Lets the kernel begin.
+    ///
+    /// # Safety
+    /// The memory that the entry names is valid until its last completion.
+    unsafe fn start(&mut self, entry: Entry) -> io::Result<()> {
+        let entry = entry.flags(self.flags);
+        // SAFETY: the caller vouches for the memory.
+        unsafe { self.ring.submission().push(&entry) }.map_err(io::Error::other)
+    }
+
+    fn wait(&mut self) -> io::Result<cqueue::Entry> {
+        loop {
+            if let Some(completion) = self.ring.completion().next() {
+                return Ok(completion);
+            }
+            self.ring.submit_and_wait(1)?;
+        }
     }
 
     /// Waits until the kernel no longer needs the memory, and returns what the call returned.
@@ -171,25 +209,20 @@ impl Ring {
     /// # Safety
     /// The memory that the entry names is valid until this returns.
     pub(in crate::traffic) unsafe fn call(&mut self, entry: Entry) -> io::Result<usize> {
-        let entry = entry.flags(self.flags);
         // SAFETY: the caller vouches for the memory.
-        unsafe { self.ring.submission().push(&entry) }.map_err(io::Error::other)?;
-        let mut returned = None;
-        loop {
-            self.ring.submit_and_wait(1)?;
-            for completion in self.ring.completion() {
-                // Of a call without a copy there are two: its result, and that it is over.
-                if !cqueue::notif(completion.flags()) {
-                    returned = Some(completion.result());
-                }
-                if !cqueue::more(completion.flags()) {
-                    let result = returned.expect("the result comes first");
-                    return usize::try_from(result)
-                        .map_err(|_negative| io::Error::from_raw_os_error(-result));
-                }
-            }
+        unsafe { self.start(entry) }?;
+        let first = self.wait()?;
+        if cqueue::more(first.flags()) {
+            // Of a call without a copy there are two: its result, and that it is over.
+            self.wait()?;
         }
+        returned(&first)
     }
+}
+
+fn returned(completion: &cqueue::Entry) -> io::Result<usize> {
+    let result = completion.result();
+    usize::try_from(result).map_err(|_negative| io::Error::from_raw_os_error(-result))
 }
 
 const PROOFS: [Proof; 3] = [
@@ -205,6 +238,16 @@ pub(in crate::traffic) fn rings() -> Result<(), Lack> {
 pub(in crate::traffic) fn polled_rings() -> Result<(), Lack> {
     let tried: io::Result<IoUring> = IoUring::builder().setup_sqpoll(1000).build(8);
     lack("io_uring", tried, &PROOFS)
+}
+
+/// There is no way to ask: a kernel that does not know the flag refuses it.
+fn multishot() -> Result<(), Lack> {
+    rings()?;
+    lack(
+        "IORING_RECV_MULTISHOT",
+        more::try_multishot(),
+        &[Proof::Since(6, 0)],
+    )
 }
 
 pub(in crate::traffic) fn zero_copy() -> Result<(), Lack> {

@@ -77,16 +77,14 @@ pub const CASES: &[Case] = &[
         Unconnected,
         send,
         message_without
-    )
-    .without_remote_on_tracepoint(),
+    ),
     row!(
         "udp-rmmsg-no",
         "recvmmsg without address, unconnected",
         Unconnected,
         send,
         messages_without
-    )
-    .without_remote_on_tracepoint(),
+    ),
     row!(
         "udp-gso",
         "UDP_SEGMENT, unconnected",

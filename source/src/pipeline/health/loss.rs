@@ -23,7 +23,8 @@ pub enum LossReason {
     SocketStorage,
     /// A TCP socket was closed with received bytes that no known process had read.
     OwnerUnknown,
-    /// The kernel's memory could not be read: the bytes of these calls are in no row.
+    /// The kernel's memory could not be read: a row has a zero where a fact about it should be, and
+    /// bytes may be missing.
     ReadFailed,
     /// Too many calls were under way to follow each to its end (backend `kprobe`): the bytes of
     /// those that were not followed are in no row.
@@ -69,11 +70,11 @@ impl LossClass {
         }
     }
 
-    /// What it means, to be put after the reason and before its amount.
+    /// What it means in a few words, to be put before the reason.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
-            Self::Bytes => "bytes are missing",
+            Self::Bytes => "totals are off",
             Self::Detail => "detail is reduced",
             Self::Delivery => "not delivered",
         }
@@ -151,6 +152,16 @@ impl LossReason {
         }
     }
 
+    /// Whether a person should look: bytes are wrong or missing somewhere, or detail is reduced that
+    /// need not be. The rest is what a healthy machine has now and then.
+    #[must_use]
+    pub const fn is_trouble(self) -> bool {
+        match self.class() {
+            LossClass::Bytes | LossClass::Delivery => true,
+            LossClass::Detail => matches!(self, Self::FlowsFull | Self::OverflowFull),
+        }
+    }
+
     /// What happened and what it means for the numbers: a sentence for people, without its full
     /// stop.
     #[must_use]
@@ -181,8 +192,8 @@ impl LossReason {
                  the kernel or a hidden reader took them: they are missing in the totals"
             }
             Self::ReadFailed => {
-                "the kernel's memory could not be read during these calls: their bytes are missing \
-                 in the totals"
+                "the kernel's memory could not be read during these calls: their rows may have 0 for \
+                 an address or port, and bytes may be missing in the totals"
             }
             Self::CallsFull => {
                 "more calls were under way at once than the backend `kprobe` follows: the bytes of \

@@ -41,6 +41,8 @@ impl Condition {
             Self::All(terms) => Self::All(each(terms)),
             Self::Any(terms) => Self::Any(each(terms)),
             Self::Not(inner) => inner.with_folded(!outcome).not(),
+            // Whether it is folded is known.
+            Self::Address(AddressTest::Other) => self.clone(),
             Self::Number(NumberField::RemotePort | NumberField::LocalPort, _)
             | Self::Address(_) => {
                 if outcome {
@@ -50,6 +52,16 @@ impl Condition {
                 }
             }
             Self::Text(..) | Self::Number(NumberField::Pid, _) | Self::Protocol(_) => self.clone(),
+        }
+    }
+
+    /// Whether it tests the protocol anywhere.
+    pub(super) fn names_protocol(&self) -> bool {
+        match self {
+            Self::All(terms) | Self::Any(terms) => terms.iter().any(Self::names_protocol),
+            Self::Not(inner) => inner.names_protocol(),
+            Self::Protocol(_) => true,
+            Self::Text(..) | Self::Number(..) | Self::Address(_) => false,
         }
     }
 
@@ -104,6 +116,9 @@ pub(super) enum NumberTest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum AddressTest {
     Unresolved,
+    /// Folded away, in storage or in the kernel.
+    Other,
+    NoRemote,
     Inside(AddressRange),
     /// In lower case.
     Contains(String),

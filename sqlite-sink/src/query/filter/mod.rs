@@ -12,8 +12,9 @@
 //! | `in 10.0.0.0/8` | is inside a network | `remote_ip`, in lists too |
 //!
 //! A value is a bare word, or text in `'` or `"`, in which a backslash or doubling escapes a quote.
-//! The bare word `null` stands for unknown: `exe=null`, `user=null`, `remote_port=null`, and for
-//! `remote_ip` it is `unresolved`. Networks of IPv6 such as `::/0` hold no IPv4 address.
+//! The bare word `null` stands for unknown: `exe=null`, `user=null`, `remote_port=null`,
+//! `local_port=null`, and for `remote_ip` it is `unresolved`; `remote_ip=other` is what was folded
+//! away, `remote_ip=none` what has no remote. Networks of IPv6 such as `::/0` hold no IPv4 address.
 //!
 //! `token` cuts text into words, `parse` joins what `test` makes of them, `sql` compiles that.
 
@@ -60,7 +61,7 @@ impl Filter {
     }
 
     /// True where `field` is `value`, as `field=value` would be with the value in quotes; but
-    /// `unresolved` is one for `remote_ip`.
+    /// `unresolved`, `other` and `none` are values of `remote_ip`.
     ///
     /// # Errors
     /// The field cannot have that value.
@@ -76,6 +77,14 @@ impl Filter {
     /// True where this would be if what is folded were as it suits.
     pub(crate) fn at_best(&self) -> Self {
         Self(self.0.at_best())
+    }
+
+    /// Whether it tests the protocol anywhere: then it decides about
+    /// [`Protocol::Packet`](nettally_source::pipeline::Protocol::Packet) too, which is outside
+    /// totals otherwise.
+    #[must_use]
+    pub fn names_protocol(&self) -> bool {
+        self.0.names_protocol()
     }
 
     /// What it tests that may be folded.

@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 
 use super::condition::{AddressTest, Condition, NumberField, NumberTest, TextField, TextTest};
-use crate::writer::{NO_PORT, UNRESOLVED};
+use crate::writer::{NO_PORT, NO_REMOTE, OTHER, UNRESOLVED};
 
 /// The SQL function that [`TextTest::Contains`] needs: whether its first argument contains the
 /// second, which is in lower case.
@@ -112,6 +112,8 @@ impl Sql {
     fn address_test(&mut self, test: &AddressTest) {
         match test {
             AddressTest::Unresolved => self.push("(f.remote_id = ").bind(UNRESOLVED).push(")"),
+            AddressTest::Other => self.push("(f.remote_id = ").bind(OTHER).push(")"),
+            AddressTest::NoRemote => self.push("(f.remote_id = ").bind(NO_REMOTE).push(")"),
             AddressTest::Inside(range) => self
                 .push("(+f.remote_id IN (SELECT id FROM remote WHERE address BETWEEN ")
                 .bind(range.first.to_vec())

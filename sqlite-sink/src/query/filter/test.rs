@@ -87,10 +87,10 @@ pub(super) fn is(field: Field, value: &Value) -> Result<Condition, String> {
         (Kind::Text(text), Value::Text(value)) => {
             Ok(Condition::Text(text, TextTest::Equals(value.clone())))
         }
-        (Kind::Number(NumberField::RemotePort), Value::Unknown) => Ok(Condition::Number(
-            NumberField::RemotePort,
-            NumberTest::Unknown,
-        )),
+        (
+            Kind::Number(port @ (NumberField::RemotePort | NumberField::LocalPort)),
+            Value::Unknown,
+        ) => Ok(Condition::Number(port, NumberTest::Unknown)),
         (Kind::Number(_), _) => between(field, value, |number| (number, number)),
         (Kind::Protocol, Value::Unknown) => Err(never_unknown(field)),
         (Kind::Protocol, Value::Text(value)) => value
@@ -149,8 +149,11 @@ fn between(field: Field, value: &Value, ends: fn(i64) -> (i64, i64)) -> Result<C
 }
 
 fn address(text: &str) -> Result<Condition, String> {
-    if text == Remote::UNRESOLVED {
-        return Ok(Condition::Address(AddressTest::Unresolved));
+    match text {
+        Remote::UNRESOLVED => return Ok(Condition::Address(AddressTest::Unresolved)),
+        Remote::OTHER => return Ok(Condition::Address(AddressTest::Other)),
+        Remote::NONE => return Ok(Condition::Address(AddressTest::NoRemote)),
+        _ => {}
     }
     if let Ok(ip) = text.parse::<IpAddr>() {
         let range = AddressRange::of(IpNet::from(ip.to_canonical()));
@@ -160,8 +163,10 @@ fn address(text: &str) -> Result<Condition, String> {
         format!("`{text}` is a network; write `remote_ip in {text}`")
     } else {
         format!(
-            "`{text}` is no address; allowed are IPv4 such as 192.0.2.1, IPv6 such as 2001:db8::1, and {}",
-            Remote::UNRESOLVED
+            "`{text}` is no address; allowed are IPv4 such as 192.0.2.1, IPv6 such as 2001:db8::1, {}, {} and {}",
+            Remote::UNRESOLVED,
+            Remote::OTHER,
+            Remote::NONE
         )
     })
 }

@@ -88,6 +88,9 @@ fn every_operator_lets_through_what_it_says() {
         ("remote_ip!=10.0.0.1", &[2, 3, 4, 5, 6]),
         ("remote_ip=unresolved", &[6]),
         ("remote_ip=null", &[6]),
+        ("remote_ip=other", &[]),
+        ("remote_ip not in (none, other)", &[1, 2, 3, 4, 5, 6]),
+        ("local_port=null", &[]),
         ("remote_ip!=unresolved", &[1, 2, 3, 4, 5]),
         ("remote_ip~db8", &[4]),
         ("remote_ip !~ 10.", &[3, 4, 5, 6]),
@@ -191,7 +194,7 @@ fn errors_say_where_what_was_found_and_what_is_allowed() {
         (
             "protocol=tpc",
             9,
-            "unknown protocol `tpc`; allowed: tcp, udp",
+            "unknown protocol `tpc`; allowed: tcp, udp, udplite, icmp, raw, sctp, packet",
         ),
         (
             "exe~null",
@@ -201,7 +204,7 @@ fn errors_say_where_what_was_found_and_what_is_allowed() {
         (
             "remote_ip=10.0.0",
             10,
-            "`10.0.0` is no address; allowed are IPv4 such as 192.0.2.1, IPv6 such as 2001:db8::1, and unresolved",
+            "`10.0.0` is no address; allowed are IPv4 such as 192.0.2.1, IPv6 such as 2001:db8::1, unresolved, other and none",
         ),
         (
             "remote_ip=10.0.0.0/8",

@@ -1,5 +1,6 @@
 //! `nettally report`.
 
+mod footnotes;
 mod order;
 mod sheet;
 mod table;
@@ -52,7 +53,9 @@ pub(super) struct Options {
     #[arg(long, value_name = "ROWS")]
     limit: Option<u32>,
 
-    /// Only this protocol: tcp, udp.
+    /// Only this protocol: tcp, udp, udplite, icmp, raw, sctp, packet. Frames of the link layer
+    /// (packet) are in no total unless a protocol is named here or in --where: they may hold what the
+    /// other protocols count.
     #[arg(long)]
     protocol: Option<Protocol>,
 
@@ -82,7 +85,7 @@ pub(super) struct Options {
 pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let overrides = Overrides {
         data_dir: options.data_dir.clone(),
-        listen: None,
+        ..Overrides::default()
     };
     let query = options.query(now())?;
     let config = file.load(&overrides)?;
@@ -92,8 +95,9 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
             config.origin
         )
     })?;
-    let answer = Reader::open(path)?.usage(&query)?;
-    options.print(&answer)?;
+    let reader = Reader::open(path)?;
+    let answer = reader.usage(&query)?;
+    options.print(&answer, &reader)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -125,7 +129,7 @@ impl Options {
         Ok((!filters.is_empty()).then(|| Filter::all(filters)))
     }
 
-    fn print(&self, answer: &UsageAnswer) -> anyhow::Result<()> {
+    fn print(&self, answer: &UsageAnswer, reader: &Reader) -> anyhow::Result<()> {
         let mut out = io::stdout().lock();
         if self.json {
             drop(out);
@@ -138,7 +142,9 @@ impl Options {
                 exact: self.bytes,
                 bars: out.is_terminal(),
             };
+            let losses = reader.losses(answer.range)?;
             out.write_all(table::text(answer, style).as_bytes())?;
+            out.write_all(footnotes::text(&losses).as_bytes())?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use nettally_sqlite_sink::{ByteTotals, Field, TimeRange, UsageAnswer, UsageRow};
+use nettally_sqlite_sink::{ByteTotals, Field, OutsideTotal, TimeRange, UsageAnswer, UsageRow};
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -31,6 +31,7 @@ pub(super) fn text(answer: &UsageAnswer, style: Style) -> String {
         rows,
         total,
         other,
+        outside_total,
         flushed_until,
         next_cursor,
     } = answer;
@@ -53,6 +54,14 @@ pub(super) fn text(answer: &UsageAnswer, style: Style) -> String {
         &mut text,
         &format!("from {} to {}", local(*since), local(*until)),
     );
+    if let Some(OutsideTotal { protocol, bytes }) = outside_total {
+        let [sent, received, _both] = amounts(*bytes, style);
+        let words = format!(
+            "not in the total: {sent} sent and {received} received as link-layer frames, which may \
+             hold what is counted above; --protocol {protocol} shows them"
+        );
+        add(&mut text, &words);
+    }
     match flushed_until {
         Some(flushed) if flushed < until => {
             add(&mut text, &format!("stored until {}", local(*flushed)));

@@ -31,6 +31,7 @@ fn answer(rows: &[(&str, Value, u64, u64)]) -> UsageAnswer {
         rows,
         total,
         other: nettally_sqlite_sink::ByteTotals::default(),
+        outside_total: None,
         flushed_until: Some(Timestamp::from_second(30).unwrap()),
         next_cursor: None,
     }

@@ -23,6 +23,10 @@ pub(super) struct LiveEvent<'a> {
     received_bytes_per_second: f64,
     /// Of everything, since start.
     since_start: Moved,
+    /// What is in no total of all these, though a process may list it among its protocols; absent
+    /// as long as that is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside_total: Option<Outside>,
     /// Largest first.
     processes: Vec<LiveProcess<'a>>,
     /// Processes that are too many to be listed.
@@ -51,6 +55,15 @@ struct LiveProcess<'a> {
     since: Timestamp,
 }
 
+/// Frames of the link layer, which may hold what other protocols count too.
+#[derive(Serialize)]
+struct Outside {
+    protocol: Protocol,
+    #[serde(flatten)]
+    moved: Moved,
+    since_start: Moved,
+}
+
 #[derive(Serialize)]
 struct LiveProtocol {
     #[serde(flatten)]
@@ -70,6 +83,8 @@ impl<'a> LiveEvent<'a> {
             other,
             moved,
             since_start,
+            outside,
+            outside_since_start,
         } = frame;
         Self {
             sequence: *sequence,
@@ -79,6 +94,11 @@ impl<'a> LiveEvent<'a> {
             sent_bytes_per_second: frame.per_second(moved.sent_bytes),
             received_bytes_per_second: frame.per_second(moved.received_bytes),
             since_start: *since_start,
+            outside_total: (*outside_since_start != Moved::default()).then_some(Outside {
+                protocol: Protocol::Packet,
+                moved: *outside,
+                since_start: *outside_since_start,
+            }),
             processes: processes
                 .iter()
                 .map(|process| LiveProcess::of(process, frame))

@@ -8,7 +8,7 @@ use nettally_source::{Event, Usage};
 use super::*;
 use crate::http::ApiState;
 use crate::live::Live;
-use crate::live::testing::{batch, degraded_health, flow, instant};
+use crate::live::testing::{batch, degraded_health, flow, frames, instant};
 
 async fn scraped(events: Vec<Event>) -> (String, Arc<Live>) {
     let live = Live::new();
@@ -72,17 +72,25 @@ async fn counters_are_by_name_and_protocol() {
     let mut udp = flow("curl", 8, "192.0.2.2", 1, 2);
     udp.protocol = Protocol::Udp;
     let first = usage(0, vec![flow("curl", 7, "192.0.2.1", 10, 0), udp]);
-    let second = usage(1, vec![flow("curl", 9, "192.0.2.1", 5, 0)]);
+    let second = usage(
+        1,
+        vec![
+            flow("curl", 9, "192.0.2.1", 5, 0),
+            frames("curl", 9, 0, 800),
+        ],
+    );
     let (text, _) = scraped(vec![first, second]).await;
     let expected = "\
-# HELP host_process_network_transmit_bytes_total Payload bytes that processes of this name sent.
+# HELP host_process_network_transmit_bytes_total Payload bytes that processes of this name sent. Sum without packet, which holds what others do.
 # TYPE host_process_network_transmit_bytes_total counter
 host_process_network_transmit_bytes_total{process=\"curl\",protocol=\"tcp\"} 15
 host_process_network_transmit_bytes_total{process=\"curl\",protocol=\"udp\"} 1
-# HELP host_process_network_receive_bytes_total Payload bytes that processes of this name received.
+host_process_network_transmit_bytes_total{process=\"curl\",protocol=\"packet\"} 0
+# HELP host_process_network_receive_bytes_total Payload bytes that processes of this name received. Sum without packet, which holds what others do.
 # TYPE host_process_network_receive_bytes_total counter
 host_process_network_receive_bytes_total{process=\"curl\",protocol=\"tcp\"} 0
 host_process_network_receive_bytes_total{process=\"curl\",protocol=\"udp\"} 2
+host_process_network_receive_bytes_total{process=\"curl\",protocol=\"packet\"} 800
 ";
     assert!(text.starts_with(expected), "{text}");
 }

@@ -22,13 +22,20 @@ async fn store(path: &Path, batches: Vec<UsageBatch>) {
     sink.run(stream::iter(events).boxed()).await.unwrap();
 }
 
-/// Two seconds of curl (TCP, twice), dns (UDP) and a strange name.
+/// Two seconds of curl (TCP, twice), dns (UDP) and a strange name; and a sniffer of the first.
 async fn api_over_history(directory: &Path) -> Arc<Api> {
     let path = directory.join("test.db");
     let mut dns = flow("dns", 8, "9.9.9.9", 40, 60);
     dns.protocol = nettally_source::Protocol::Udp;
     let batches = vec![
-        batch(0, vec![flow("curl", 7, "10.0.0.1", 100, 1), dns]),
+        batch(
+            0,
+            vec![
+                flow("curl", 7, "10.0.0.1", 100, 1),
+                dns,
+                frames("tcpdump", 10, 0, 900),
+            ],
+        ),
         batch(
             1,
             vec![
@@ -56,6 +63,10 @@ async fn usage_is_exact_to_the_byte_and_shortcuts_narrow_it() {
         ("process=curl", 110, 3),
         ("pid=8", 40, 60),
         ("protocol=udp", 40, 60),
+        ("protocol=packet", 0, 900),
+        ("remote_ip=none&protocol=packet", 0, 900),
+        ("protocol=icmp", 0, 0),
+        ("where=not+protocol=udp", 115, 908),
         ("remote_ip=10.0.0.2", 10, 2),
         ("remote_ip=10.0.0.0/8", 110, 3),
         ("process=a%22'b", 5, 5),
@@ -65,6 +76,30 @@ async fn usage_is_exact_to_the_byte_and_shortcuts_narrow_it() {
         let (status, body) = get(&api, &format!("/api/v1/usage?{SPAN}&{query}")).await;
         let total = json!({ "sent_bytes": sent, "received_bytes": received });
         assert_eq!((status, &body["total"]), (200, &total), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_says_what_is_in_none_of_its_totals() {
+    let directory = tempfile::tempdir().unwrap();
+    let api = api_over_history(directory.path()).await;
+    let outside = json!({ "protocol": "packet", "sent_bytes": 0, "received_bytes": 900 });
+    for (path, expected) in [
+        ("usage", &outside),
+        ("usage?group_by=protocol", &outside),
+        ("usage?process=curl", &Value::Null),
+        ("usage?protocol=packet", &Value::Null),
+        ("series", &outside),
+        ("series?protocol=tcp", &Value::Null),
+    ] {
+        let sign = if path.contains('?') { '&' } else { '?' };
+        let step = if path.starts_with("series") {
+            "&step=1s"
+        } else {
+            ""
+        };
+        let (status, body) = get(&api, &format!("/api/v1/{path}{sign}{SPAN}{step}")).await;
+        assert_eq!((status, &body["outside_total"]), (200, expected), "{path}");
     }
 }
 

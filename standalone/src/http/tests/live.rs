@@ -81,6 +81,54 @@ async fn a_snapshot_tells_who_moved_what() {
 }
 
 #[tokio::test]
+async fn an_event_says_what_is_in_none_of_its_totals() {
+    let outside = async |usage: Vec<nettally_source::Usage>| {
+        let state = state();
+        let event = Event::Usage(Arc::new(batch(0, usage)));
+        feed(&state.live, vec![event]).await;
+        let response = get_with(&bound_to_loopback(state), "/api/v1/live", &[]).await;
+        let (_, data) = events(response.body()).remove(0);
+        assert_eq!(
+            (&data["sent_bytes"], &data["received_bytes"]),
+            (&json!(10), &json!(1))
+        );
+        data["outside_total"].clone()
+    };
+    let curl = flow("curl", 7, "10.0.0.1", 10, 1);
+    assert_eq!(outside(vec![curl.clone()]).await, json!(null));
+    assert_eq!(
+        outside(vec![curl, frames("tcpdump", 8, 0, 900)]).await,
+        json!({
+            "protocol": "packet", "sent_bytes": 0, "received_bytes": 900,
+            "since_start": { "sent_bytes": 0, "received_bytes": 900 },
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_full_flow_table_degrades_though_totals_are_exact() {
+    let mut report = health();
+    let count = LossCount {
+        events: 1,
+        ..LossCount::default()
+    };
+    report.losses.add(LossReason::FlowsFull, count);
+    let state = state();
+    feed(&state.live, vec![Event::Health(Arc::new(report))]).await;
+    let (_, body) = get(&bound_to_loopback(state), "/api/v1/health").await;
+    assert_eq!(body["status"], "degraded");
+    let loss = &body["losses"]["flows_full"];
+    assert_eq!(loss["class"], "detail");
+    assert_eq!(loss["meaning"], LossReason::FlowsFull.meaning());
+    assert!(
+        loss["remedy"]
+            .as_str()
+            .unwrap()
+            .contains("flow_table_entries")
+    );
+}
+
+#[tokio::test]
 async fn windows_follow_the_snapshot_as_they_come() {
     let state = state();
     let live = Arc::clone(&state.live);
@@ -185,8 +233,18 @@ async fn health_names_what_is_missed_and_lost() {
     assert_eq!(body["degradations"][0]["code"], "cgroup_hooks_missing");
     assert_eq!(body["losses"]["flows_full"]["sent_bytes"], 100);
     assert_eq!(body["losses"]["sink_failed"]["events"], 1);
-    assert_eq!(body["programs"][0]["hook"], "sock_send_length");
-    let losses = json!({ "sink_failed": { "events": 1, "sent_bytes": 0, "received_bytes": 0 } });
+    assert_eq!(body["losses"]["flows_full"]["class"], "detail");
+    let program = json!({
+        "hook": "sock_send_length", "runs": 0, "run_time_ns": 0, "recursion_misses": 0,
+        "instructions": 1234, "memory_bytes": 20480,
+    });
+    assert_eq!(body["programs"], json!([program]));
+    assert_eq!(body["sources"][0]["load_ms"], 38.5);
+    let reason = LossReason::SinkFailed;
+    let losses = json!({ "sink_failed": {
+        "events": 1, "sent_bytes": 0, "received_bytes": 0,
+        "class": "delivery", "meaning": reason.meaning(), "remedy": reason.remedy(),
+    } });
     let sink = json!({ "name": "history", "rows": 3, "losses": losses });
     assert_eq!(body["sinks"], json!([sink]));
     assert_eq!(body["database"], Value::Null);

@@ -16,7 +16,7 @@ use warp::hyper::body::Bytes;
 
 use super::api::Api;
 use super::*;
-use crate::live::testing::{batch, degraded_health, flow, health, instant};
+use crate::live::testing::{batch, degraded_health, flow, frames, health, instant};
 
 /// A sink that lost one row.
 struct LossySink;

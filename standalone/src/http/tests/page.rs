@@ -1,5 +1,7 @@
 //! The page and the headers of every answer.
 
+use nettally_source::{LossClass, Protocol};
+
 use super::*;
 
 #[tokio::test]
@@ -44,6 +46,30 @@ async fn modules_import_only_what_is_served() {
         read.push(path);
     }
     assert!(read.len() >= 6, "{read:?}");
+}
+
+#[tokio::test]
+async fn every_protocol_and_every_class_of_loss_has_a_word() {
+    let api = bound_to_loopback(state());
+    let file = async |path| {
+        let answer = get_with(&api, path, &[]).await;
+        String::from_utf8(answer.body().to_vec()).unwrap()
+    };
+    let (html, labels) = (file("/").await, file("/protocols.js").await);
+    for protocol in Protocol::ALL {
+        let button = format!("data-protocol=\"{protocol}\"");
+        assert_eq!(html.matches(&button).count(), 1, "{protocol}");
+        assert!(
+            labels.contains(&format!("\n  {protocol}: \"")),
+            "{protocol}"
+        );
+        let is_outside = format!("protocol !== \"{protocol}\"");
+        assert_eq!(labels.contains(&is_outside), !protocol.is_in_totals());
+    }
+    let script = file("/app.js").await;
+    for class in [LossClass::Bytes, LossClass::Delivery, LossClass::Detail] {
+        assert!(script.contains(&format!("\n  {class}: \"")), "{class}");
+    }
 }
 
 #[tokio::test]

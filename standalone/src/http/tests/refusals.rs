@@ -26,7 +26,7 @@ async fn every_route_refuses_what_it_does_not_know() {
         ("live?pid=1", "pid"),
         ("live/remotes?pid=-1", "pid"),
         ("live/remotes?limit=0", "limit"),
-        ("live/remotes?protocol=icmp", "protocol"),
+        ("live/remotes?protocol=ipx", "protocol"),
     ] {
         let (status, body) = get(&api, &format!("/api/v1/{path}")).await;
         assert_eq!(

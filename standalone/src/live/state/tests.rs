@@ -1,5 +1,5 @@
 use super::*;
-use crate::live::testing::{batch, flow, instant};
+use crate::live::testing::{batch, flow, frames, instant};
 
 const fn moved(sent_bytes: u64, received_bytes: u64) -> Moved {
     Moved {
@@ -150,4 +150,55 @@ fn remotes_of_a_process_add_up_to_what_it_moved() {
         9,
     );
     assert_eq!((nothing.rows, nothing.other), (vec![], moved(0, 0)));
+}
+
+#[test]
+fn frames_are_in_no_total_and_not_lost() {
+    let limits = Limits {
+        processes_per_window: 2,
+        ..Limits::default()
+    };
+    let mut state = State::with_limits(limits);
+    let rows = vec![
+        curl(10, 1),
+        frames("curl", 7, 5, 6),
+        flow("dig", 8, "10.0.0.2", 2, 2),
+        // Folded, being the smallest.
+        frames("tcpdump", 9, 0, 9_000),
+    ];
+    let frame = state.update(&batch(0, rows));
+    assert_eq!(
+        (frame.moved, frame.since_start),
+        (moved(12, 3), moved(12, 3))
+    );
+    assert_eq!((frame.other, frame.outside), (moved(0, 0), moved(5, 9_006)));
+    let listed: Vec<_> = frame
+        .processes
+        .iter()
+        .map(|now| (&*now.process.name, now.moved(), now.total(), now.remotes))
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            ("curl", moved(10, 1), moved(10, 1), 1),
+            ("dig", moved(2, 2), moved(2, 2), 1)
+        ]
+    );
+    let frame = state.update(&batch(1, vec![frames("tcpdump", 9, 1, 0)]));
+    assert_eq!(frame.since_start, moved(12, 3));
+    assert_eq!(frame.outside, moved(1, 0));
+    assert_eq!(frame.outside_since_start, moved(6, 9_006));
+
+    let remotes = |protocol| {
+        let choice = FlowChoice {
+            protocol,
+            ..FlowChoice::default()
+        };
+        let found = state.remotes(&choice, 10);
+        let each = found.rows.iter().map(|row| row.recent);
+        (found.rows.len(), each.sum::<Moved>(), found.other)
+    };
+    assert_eq!(remotes(None), (2, moved(12, 3), moved(0, 0)));
+    // One remote, which is none; what the folded process moved is not among the kept.
+    assert_eq!(remotes(Some(Protocol::Packet)).0, 1);
 }

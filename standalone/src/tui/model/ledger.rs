@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use nettally_source::{Process, ProcessId, Protocol, Remote, UsageBatch, Window};
 
 use super::amount::{Bytes, Tally};
+use super::settings::Protocols;
 
 /// Windows for which a process that has ended stays on the list, dimmed.
 pub(crate) const FADING_WINDOWS: u64 = 5;
@@ -41,16 +42,9 @@ pub(crate) struct Ledger {
 /// What processes moved that are no longer on the list.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Exited {
-    pub(crate) processes: u64,
-    pub(crate) by_protocol: BTreeMap<Protocol, ExitedPart>,
-}
-
-/// What they moved over one protocol.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ExitedPart {
-    /// How many of them used it.
-    pub(crate) processes: u64,
-    pub(crate) bytes: Bytes,
+    /// How many, by the protocols that they used; so that one that used two is still one.
+    processes: BTreeMap<Vec<Protocol>, u64>,
+    pub(crate) bytes: BTreeMap<Protocol, Bytes>,
 }
 
 /// One process.
@@ -72,6 +66,13 @@ pub(crate) struct FlowKey {
     pub(crate) remote: Remote,
     pub(crate) protocol: Protocol,
     pub(crate) local_port: u16,
+}
+
+impl FlowKey {
+    /// None where flows were folded, and for frames.
+    pub(crate) fn local_port(self) -> Option<u16> {
+        self.remote.has_local_port().then_some(self.local_port)
+    }
 }
 
 /// One flow.
@@ -233,12 +234,18 @@ impl Account {
 
 impl Exited {
     fn take_over(&mut self, account: &Account) {
-        self.processes += 1;
+        let used = account.by_protocol.keys().copied().collect();
+        *self.processes.entry(used).or_default() += 1;
         for (&protocol, tally) in &account.by_protocol {
-            let part = self.by_protocol.entry(protocol).or_default();
-            part.processes += 1;
-            part.bytes += tally.total;
+            *self.bytes.entry(protocol).or_default() += tally.total;
         }
+    }
+
+    /// How many used one of these protocols.
+    pub(crate) fn count(&self, protocols: Protocols) -> u64 {
+        let used = |set: &[Protocol]| set.iter().any(|&protocol| protocols.has(protocol));
+        let matching = self.processes.iter().filter(|(set, _)| used(set));
+        matching.map(|(_, count)| count).sum()
     }
 }
 
@@ -265,12 +272,13 @@ mod tests {
         }
         read(&mut ledger, 20, vec![]);
         assert!(ledger.processes.is_empty());
-        assert_eq!(ledger.exited.processes, 1);
+        assert_eq!(ledger.exited.count(Protocols::All), 1);
+        assert_eq!(ledger.exited.count(Protocols::Others), 0);
         let bytes = Bytes {
             sent: 10,
             received: 5,
         };
-        assert_eq!(ledger.exited.by_protocol[&Protocol::Tcp].bytes, bytes);
+        assert_eq!(ledger.exited.bytes[&Protocol::Tcp], bytes);
         assert_eq!(ledger.total[&Protocol::Tcp].total, bytes);
     }
 

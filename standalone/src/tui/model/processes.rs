@@ -9,7 +9,7 @@ use nettally_source::{Process, ProcessId, Protocol, Remote};
 use super::amount::Bytes;
 use super::amount::Tally;
 use super::ledger::{Account, Exited, Ledger};
-use super::settings::{Grouping, Measure, Order, ProcessSort, Settings};
+use super::settings::{Grouping, Measure, Order, ProcessSort, Protocols, Settings};
 
 /// What a row stands for; stays the same while numbers change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +44,8 @@ pub(crate) struct ProcessTable {
     /// What ended.
     pub(crate) exited: Aside,
     pub(crate) total: Tally,
+    /// What is beside all of this, because other protocols may count the same bytes.
+    pub(crate) outside: Aside,
 }
 
 /// A number of rows that are not shown one by one.
@@ -55,12 +57,15 @@ pub(crate) struct Aside {
 
 /// The ledger as rows.
 pub(crate) fn processes(ledger: &Ledger, settings: &Settings) -> ProcessTable {
-    let wanted = |protocol: Protocol| settings.protocol.is_none_or(|only| only == protocol);
+    let wanted = |protocol: Protocol| settings.protocols.has(protocol);
     let mut table = ProcessTable::default();
     for (_, tally) in ledger.total.iter().filter(|(p, _)| wanted(**p)) {
         table.total.overlay(tally);
     }
-    table.exited = exited(&ledger.exited, settings.protocol);
+    table.exited = exited(&ledger.exited, settings.protocols);
+    if settings.protocols == Protocols::All {
+        table.outside = outside(ledger);
+    }
     let needle = settings.process_filter.to_lowercase();
     let mut groups: HashMap<RowKey, Group<'_>> = HashMap::new();
     for account in ledger.processes.values() {
@@ -95,19 +100,32 @@ pub(crate) fn processes(ledger: &Ledger, settings: &Settings) -> ProcessTable {
     table
 }
 
-fn exited(exited: &Exited, only: Option<Protocol>) -> Aside {
-    let mut aside = Aside::default();
-    for (&protocol, part) in &exited.by_protocol {
-        if only.is_none_or(|only| only == protocol) {
-            aside.count += part.processes;
-            aside.tally.total += part.bytes;
+fn exited(exited: &Exited, protocols: Protocols) -> Aside {
+    let mut aside = Aside {
+        count: exited.count(protocols),
+        tally: Tally::default(),
+    };
+    for (&protocol, &bytes) in &exited.bytes {
+        if protocols.has(protocol) {
+            aside.tally.total += bytes;
         }
     }
-    if only.is_none() {
-        // One that used two protocols is still one.
-        aside.count = exited.processes;
-    }
     aside
+}
+
+/// What is in no total, and how many processes moved it.
+fn outside(ledger: &Ledger) -> Aside {
+    let mut outside = Aside {
+        count: ledger.exited.count(Protocols::Packet),
+        tally: Tally::default(),
+    };
+    let is_outside = |protocol: &Protocol| !protocol.is_in_totals();
+    for (_, tally) in ledger.total.iter().filter(|(p, _)| is_outside(p)) {
+        outside.tally.overlay(tally);
+    }
+    let moved = |account: &&Account| account.by_protocol.keys().any(is_outside);
+    outside.count += ledger.processes.values().filter(moved).count() as u64;
+    outside
 }
 
 /// Whether a process has the text in what a person would look for. `needle` is in lower case.
@@ -133,7 +151,7 @@ struct Group<'a> {
 
 impl Group<'_> {
     fn row(mut self, key: RowKey, window: u64, settings: &Settings) -> ProcessRow {
-        let wanted = |protocol: Protocol| settings.protocol.is_none_or(|only| only == protocol);
+        let wanted = |protocol: Protocol| settings.protocols.has(protocol);
         self.accounts
             .sort_unstable_by_key(|account| account.process.id);
         let mut tally = Tally::default();
@@ -163,6 +181,7 @@ impl Group<'_> {
         let busiest = remotes.iter().max_by_key(|(_, weight)| weight);
         let busiest = busiest.map(|&(remote, _)| remote);
         remotes.dedup_by_key(|&mut (remote, _)| remote);
+        remotes.retain(|&(remote, _)| remote != Remote::None);
         let first = &self.accounts.first().expect("a group has a member").process;
         ProcessRow {
             key,

@@ -59,7 +59,7 @@ pub(crate) fn accounts<'a>(
 
 /// The remotes of `key`.
 pub(crate) fn remotes(ledger: &Ledger, key: &RowKey, settings: &Settings) -> RemoteTable {
-    let wanted = |protocol: Protocol| settings.protocol.is_none_or(|only| only == protocol);
+    let wanted = |protocol: Protocol| settings.protocols.has(protocol);
     let needle = settings.remote_filter.to_lowercase();
     let mut table = RemoteTable::default();
     let mut flows: HashMap<FlowKey, (Bytes, Bytes)> = HashMap::new();
@@ -96,7 +96,9 @@ pub(crate) fn remotes(ledger: &Ledger, key: &RowKey, settings: &Settings) -> Rem
 fn matches(flow: FlowKey, needle: &str) -> bool {
     needle.is_empty()
         || endpoint(flow.remote).contains(needle)
-        || flow.local_port.to_string().contains(needle)
+        || flow
+            .local_port()
+            .is_some_and(|port| port.to_string().contains(needle))
 }
 
 /// `192.0.2.1:443`, `[2001:db8::1]:443` or a word.

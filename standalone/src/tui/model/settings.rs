@@ -7,14 +7,52 @@ use nettally_source::Protocol;
 pub(crate) struct Settings {
     pub(crate) grouping: Grouping,
     pub(crate) measure: Measure,
-    /// Only this protocol, or all.
-    pub(crate) protocol: Option<Protocol>,
+    pub(crate) protocols: Protocols,
     /// Text that a process must have in its name, PID, user or executable.
     pub(crate) process_filter: String,
     /// Text that a remote must have in its address.
     pub(crate) remote_filter: String,
     pub(crate) process_order: Order<ProcessSort>,
     pub(crate) remote_order: Order<RemoteSort>,
+}
+
+/// Which protocols are shown and summed up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Protocols {
+    /// All that are in totals.
+    #[default]
+    All,
+    Tcp,
+    Udp,
+    /// Neither, but in totals.
+    Others,
+    /// Frames of the link layer, which are in no total.
+    Packet,
+}
+
+impl Protocols {
+    pub(crate) fn has(self, protocol: Protocol) -> bool {
+        match self {
+            Self::All => protocol.is_in_totals(),
+            Self::Tcp => protocol == Protocol::Tcp,
+            Self::Udp => protocol == Protocol::Udp,
+            Self::Others => {
+                protocol.is_in_totals() && !matches!(protocol, Protocol::Tcp | Protocol::Udp)
+            }
+            Self::Packet => protocol == Protocol::Packet,
+        }
+    }
+
+    /// What to call them; all have no name.
+    pub(crate) const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::All => None,
+            Self::Tcp => Some("tcp"),
+            Self::Udp => Some("udp"),
+            Self::Others => Some("other protocols"),
+            Self::Packet => Some("packet"),
+        }
+    }
 }
 
 /// What is one row.

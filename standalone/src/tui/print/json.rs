@@ -17,6 +17,9 @@ struct Line<'a> {
     windows: u64,
     rows: Vec<Row<'a>>,
     total: Total,
+    /// What is in `rows` and not in `total`, because other protocols may count the same bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside_total: Option<Outside>,
     losses: &'a Losses,
     degradations: &'a [Degradation],
 }
@@ -38,15 +41,22 @@ struct Row<'a> {
 struct Remote {
     remote_ip: String,
     remote_port: Option<u16>,
-    local_port: u16,
+    local_port: Option<u16>,
     sent_bytes: u64,
     received_bytes: u64,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Clone, Copy, Default, PartialEq, Serialize)]
 struct Total {
     sent_bytes: u64,
     received_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Outside {
+    protocol: Protocol,
+    #[serde(flatten)]
+    bytes: Total,
 }
 
 /// The window as JSON: a row for each process and protocol, busiest first, and their remotes,
@@ -57,8 +67,13 @@ pub(super) fn line(
 ) -> Result<String, serde_json::Error> {
     let Delivery { batch, windows } = delivery;
     let rows = rows(batch);
-    let mut total = Total::default();
+    let (mut total, mut outside) = (Total::default(), Total::default());
     for row in &rows {
+        let total = if row.protocol.is_in_totals() {
+            &mut total
+        } else {
+            &mut outside
+        };
         total.sent_bytes = total.sent_bytes.saturating_add(row.sent_bytes);
         total.received_bytes = total.received_bytes.saturating_add(row.received_bytes);
     }
@@ -67,6 +82,10 @@ pub(super) fn line(
         windows: *windows,
         rows,
         total,
+        outside_total: (outside != Total::default()).then_some(Outside {
+            protocol: Protocol::Packet,
+            bytes: outside,
+        }),
         losses: &batch.losses,
         degradations: health.map_or(&[], |health| &health.degradations),
     };
@@ -109,7 +128,7 @@ fn remote(usage: &Usage) -> Remote {
     Remote {
         remote_ip: usage.remote.ip_text(),
         remote_port: usage.remote.port(),
-        local_port: usage.local_port,
+        local_port: usage.remote.has_local_port().then_some(usage.local_port),
         sent_bytes: usage.sent_bytes,
         received_bytes: usage.received_bytes,
     }
@@ -122,7 +141,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::tui::testing::{batch, health, process, tcp, udp};
+    use crate::tui::testing::{batch, frames, health, process, tcp, udp};
 
     #[test]
     fn a_window_is_one_line_with_every_byte_in_a_row_and_in_a_remote() {
@@ -163,5 +182,30 @@ mod tests {
         assert_eq!(read["rows"][1], expected);
         assert_eq!(read["rows"][2]["protocol"], "udp");
         assert_eq!(read["losses"], json!({}));
+        assert_eq!(read["outside_total"], json!(null));
+    }
+
+    #[test]
+    fn frames_are_a_row_and_not_in_the_total() {
+        let curl = process(7, "curl");
+        let usage = vec![tcp(&curl, "192.0.2.1:443", 10, 1), frames(&curl, 3, 900)];
+        let delivery = Delivery {
+            batch: Arc::new(batch(0, usage)),
+            windows: 1,
+        };
+        let read: Value = serde_json::from_str(&line(&delivery, None).unwrap()).unwrap();
+        assert_eq!(
+            read["total"],
+            json!({ "sent_bytes": 10, "received_bytes": 1 })
+        );
+        assert_eq!(
+            read["outside_total"],
+            json!({ "protocol": "packet", "sent_bytes": 3, "received_bytes": 900 })
+        );
+        assert_eq!(
+            read["rows"][0]["remotes"],
+            json!([{ "remote_ip": "none", "remote_port": null, "local_port": null,
+                     "sent_bytes": 3, "received_bytes": 900 }])
+        );
     }
 }

@@ -54,9 +54,21 @@ pub(super) fn table(batch: &UsageBatch, health: Option<&HealthReport>) -> String
     if table.rows.is_empty() {
         text.push_str(&format!("no traffic in {:.1} s\n", seconds(batch)));
     }
+    let outside = table.outside.tally.total;
+    if table.outside.count > 0 {
+        text.push_str(&format!(
+            "not in the total: {} sent and {} received as link-layer frames\n",
+            human_bytes(outside.sent),
+            human_bytes(outside.received)
+        ));
+    }
     for (reason, count) in &batch.losses.0 {
-        let lost = human_bytes(count.sent_bytes.saturating_add(count.received_bytes));
-        text.push_str(&format!("lost: {reason}: {} times, {lost}\n", count.events));
+        let bytes = human_bytes(count.sent_bytes.saturating_add(count.received_bytes));
+        let (title, events) = (reason.class().title(), count.events);
+        let meaning = reason.meaning();
+        text.push_str(&format!(
+            "{title}: {reason}: {events} times, {bytes}: {meaning}\n"
+        ));
     }
     for degradation in health.map_or(&[][..], |health| &health.degradations) {
         text.push_str(&format!("degraded: {}\n", printable(&degradation.summary)));

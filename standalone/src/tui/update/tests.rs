@@ -1,9 +1,8 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use nettally_source::Protocol;
 
 use super::*;
 use crate::tui::model::amount::Bytes;
-use crate::tui::model::settings::{ProcessSort, RemoteSort};
+use crate::tui::model::settings::{ProcessSort, Protocols, RemoteSort};
 use crate::tui::testing::{batch, process, tcp, udp};
 
 /// Presses keys: each character is itself, except these names.
@@ -62,10 +61,12 @@ fn selected(model: &Model) -> Option<String> {
 #[test]
 fn keys_change_the_settings_as_the_table_says() {
     type Check = fn(&Model) -> bool;
-    let cases: [(&str, Check); 14] = [
-        ("t", |m| m.settings.protocol == Some(Protocol::Tcp)),
-        ("u", |m| m.settings.protocol == Some(Protocol::Udp)),
-        ("u a", |m| m.settings.protocol.is_none()),
+    let cases: [(&str, Check); 16] = [
+        ("t", |m| m.settings.protocols == Protocols::Tcp),
+        ("u", |m| m.settings.protocols == Protocols::Udp),
+        ("u a", |m| m.settings.protocols == Protocols::All),
+        ("o", |m| m.settings.protocols == Protocols::Others),
+        ("p", |m| m.settings.protocols == Protocols::Packet),
         ("c", |m| m.settings.measure == Measure::Total),
         ("c c", |m| m.settings.measure == Measure::Rate),
         ("g", |m| m.settings.grouping == Grouping::Name),

@@ -50,8 +50,8 @@ pub(super) fn title(model: &Model, area: Rect, buffer: &mut Buffer, theme: Theme
     }
     let settings = &model.settings;
     let mut right = Vec::new();
-    if let Some(protocol) = settings.protocol {
-        right.push(Span::styled(format!("{protocol} only"), theme.warning()));
+    if let Some(protocols) = settings.protocols.name() {
+        right.push(Span::styled(format!("{protocols} only"), theme.warning()));
         right.push(Span::raw("  "));
     }
     let measure = match settings.measure {

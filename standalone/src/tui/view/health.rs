@@ -1,5 +1,6 @@
 //! The health screen: everything the state line has no room for.
 
+use nettally_source::{HealthReport, ProgramStats};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -50,6 +51,14 @@ pub(super) fn draw(model: &Model, total: Bytes, area: Rect, frame: &mut Frame<'_
                 human_bytes(count.received_bytes)
             )),
         ]));
+        lines.push(Line::raw(format!(
+            "  {}: {}",
+            reason.class().title(),
+            reason.meaning()
+        )));
+        if !reason.remedy().is_empty() {
+            lines.push(Line::raw(format!("  → {}", reason.remedy())));
+        }
     }
     lines.push(Line::styled("MEASURED BY", theme.heading()));
     let facts = [
@@ -75,6 +84,7 @@ pub(super) fn draw(model: &Model, total: Bytes, area: Rect, frame: &mut Frame<'_
             format!("{} of {} that fit", health.flows, health.flows_capacity),
         ),
         ("drain", format!("{:.1} ms", health.drain_ms)),
+        ("load", loading(health)),
     ];
     for (name, value) in facts {
         lines.push(Line::from(vec![
@@ -83,8 +93,25 @@ pub(super) fn draw(model: &Model, total: Bytes, area: Rect, frame: &mut Frame<'_
         ]));
     }
     for program in &health.programs {
-        let text = format!("{}: {} runs", printable(&program.hook), program.runs);
+        let text = format!(
+            "{}: {} runs, {} instructions",
+            printable(&program.hook),
+            program.runs,
+            program.instructions
+        );
         lines.push(Line::styled(text, theme.quiet()));
     }
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), area);
+}
+
+/// What bringing the programs into the kernel took.
+fn loading(health: &HealthReport) -> String {
+    let sum = |of: fn(&ProgramStats) -> u64| health.programs.iter().map(of).sum::<u64>();
+    format!(
+        "{:.0} ms, {} programs, {} instructions, {} of the kernel's memory",
+        health.load_ms,
+        health.programs.len(),
+        sum(|program| program.instructions),
+        human_bytes(sum(|program| program.memory_bytes))
+    )
 }

@@ -9,12 +9,15 @@ use super::theme::Theme;
 use crate::tui::keys::BINDINGS;
 
 /// What the words of the table mean, where there is room for it.
-const WORDS: [&str; 5] = [
+const WORDS: [&str; 8] = [
     "Bytes are what the application handed over or received at the",
     "socket: no headers, no retransmissions. TREND: last 60 windows,",
     "each row on its own scale. SHARE: part of the total. REM: number",
     "of remotes. Dimmed rows have ended; soon their bytes are with",
     "\"exited\". Rows, \"exited\" and \"not shown\" sum up to the total.",
+    "Frames (packet) are beside it: they hold what others count. If",
+    "detail is reduced, totals are exact; if totals are off, bytes are",
+    "missing; not delivered: counted, but a sink lacks it.",
 ];
 
 /// Draws it.

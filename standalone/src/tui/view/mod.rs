@@ -102,8 +102,8 @@ fn no_process(model: &Model, table: &ProcessTable) -> String {
         no_match(model, "process")
     } else if model.ledger.windows == 0 {
         "counting; the first window is not over yet".to_owned()
-    } else if let Some(protocol) = model.settings.protocol {
-        format!("no {protocol} traffic yet; a shows all protocols")
+    } else if let Some(protocols) = model.settings.protocols.name() {
+        format!("no traffic over {protocols} yet; a shows all protocols")
     } else {
         "no traffic yet".to_owned()
     }
@@ -113,8 +113,8 @@ fn no_process(model: &Model, table: &ProcessTable) -> String {
 fn no_remote(model: &Model, table: &RemoteTable) -> String {
     if table.hidden.count > 0 {
         no_match(model, "remote")
-    } else if let Some(protocol) = model.settings.protocol {
-        format!("no {protocol} traffic here; a shows all protocols")
+    } else if let Some(protocols) = model.settings.protocols.name() {
+        format!("no traffic over {protocols} here; a shows all protocols")
     } else {
         "has ended; its bytes are with \"exited\"".to_owned()
     }

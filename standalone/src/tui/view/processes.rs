@@ -241,6 +241,7 @@ impl Painter<'_> {
             hidden,
             exited,
             total,
+            outside,
         } = self.table;
         let mut foot = Vec::new();
         let quiet = self.theme.quiet();
@@ -255,6 +256,9 @@ impl Painter<'_> {
             tally: total.clone(),
         };
         foot.push(self.aside("total", &all, self.theme.strong()));
+        if outside.count > 0 {
+            foot.push(self.aside("packet, beside", outside, quiet));
+        }
         foot
     }
 
@@ -296,13 +300,25 @@ fn pids(row: &ProcessRow) -> String {
     }
 }
 
-/// `tcp`, `udp` or, in the same width, the initials: `t+u`.
+/// `tcp`, `udp` or, in the same width, letters: `t+u`, `tui`.
 fn protocols(protocols: &[Protocol]) -> String {
+    let letter = |protocol: &Protocol| short(*protocol).1;
     match protocols {
-        [one] => one.name().to_owned(),
-        several => {
-            let initials: Vec<&str> = several.iter().map(|p| &p.name()[..1]).collect();
-            initials.join("+")
-        }
+        [one] => short(*one).0.to_owned(),
+        [one, another] => format!("{}+{}", letter(one), letter(another)),
+        several => several.iter().map(letter).collect(),
+    }
+}
+
+/// A word of four characters at most, and a letter that no other has.
+const fn short(protocol: Protocol) -> (&'static str, char) {
+    match protocol {
+        Protocol::Tcp => ("tcp", 't'),
+        Protocol::Udp => ("udp", 'u'),
+        Protocol::UdpLite => ("udpl", 'l'),
+        Protocol::Icmp => ("icmp", 'i'),
+        Protocol::Raw => ("raw", 'r'),
+        Protocol::Sctp => ("sctp", 's'),
+        Protocol::Packet => ("pkt", 'p'),
     }
 }

@@ -133,8 +133,11 @@ impl Painter<'_> {
             Column::Remote => (fit_middle(&endpoint(row.flow.remote), width), Style::new()),
             Column::Protocol => (fit(row.flow.protocol.name(), width, Side::Left), quiet),
             Column::LocalPort => {
-                let port = row.flow.local_port.to_string();
-                (fit(&port, width, Side::Right), quiet)
+                let port = row.flow.local_port().map(|port| port.to_string());
+                (
+                    fit(port.as_deref().unwrap_or("-"), width, Side::Right),
+                    quiet,
+                )
             }
             Column::Sent(_) | Column::Received(_) | Column::Share => {
                 self.amount(column, width, &part)

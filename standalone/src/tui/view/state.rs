@@ -1,6 +1,6 @@
 //! The state line: what is measured, and whether anything is missing from it.
 
-use nettally_source::{HealthReport, Losses};
+use nettally_source::{HealthReport, LossClass, Losses};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -72,8 +72,11 @@ fn problems_of(health: &HealthReport) -> Vec<String> {
     if !unseen.is_empty() {
         problems.push(format!("{} degraded", unseen.len()));
     }
-    if !health.losses.is_empty() {
-        problems.push(format!("lost: {}", lost(&health.losses)));
+    for class in [LossClass::Bytes, LossClass::Delivery, LossClass::Detail] {
+        let lost = lost(&health.losses, class);
+        if !lost.is_empty() {
+            problems.push(format!("{}: {lost}", class.title()));
+        }
     }
     let summaries = unseen.iter().map(|unseen| printable(&unseen.summary));
     problems.extend(summaries.map(|summary| summary.into_owned()));
@@ -83,8 +86,12 @@ fn problems_of(health: &HealthReport) -> Vec<String> {
     problems
 }
 
-fn lost(losses: &Losses) -> String {
-    let each = losses.0.iter().map(|(reason, count)| {
+fn lost(losses: &Losses, class: LossClass) -> String {
+    let of_class = losses
+        .0
+        .iter()
+        .filter(|(reason, _)| reason.class() == class);
+    let each = of_class.map(|(reason, count)| {
         match count.sent_bytes.saturating_add(count.received_bytes) {
             0 => format!("{reason} {}", count.events),
             bytes => format!("{reason} {} ({})", count.events, human_bytes(bytes)),

@@ -8,8 +8,8 @@ use ratatui::style::Color;
 use super::*;
 use crate::tui::feed::Delivery;
 use crate::tui::model::Size;
-use crate::tui::model::settings::{Grouping, Measure};
-use crate::tui::testing::{batch, health, process, tcp, udp};
+use crate::tui::model::settings::{Grouping, Measure, Protocols};
+use crate::tui::testing::{batch, frames, health, icmp, process, tcp, udp};
 use crate::tui::update::{Message, update};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (60, 15), (160, 40)];
@@ -177,6 +177,26 @@ fn degraded() -> Model {
 #[test]
 fn degradations_and_losses() {
     insta::assert_snapshot!(pictures(&degraded()));
+}
+
+#[test]
+fn frames_are_a_line_below_the_total() {
+    let mut model = empty();
+    let (ping, sniffer) = (process(21, "ping"), process(22, "tcpdump"));
+    let usage = vec![
+        icmp(&ping, "192.0.2.1:0", 64, 60),
+        frames(&ping, 1, 1),
+        frames(&sniffer, 0, 5000),
+    ];
+    read(&mut model, 0, usage, 1);
+    let screen = |model: &Model| {
+        terminal(model, SIZES[1], Theme::Plain)
+            .backend()
+            .to_string()
+    };
+    let all = screen(&model);
+    model.settings.protocols = Protocols::Packet;
+    insta::assert_snapshot!(format!("{all}\n{}", screen(&model)));
 }
 
 #[test]

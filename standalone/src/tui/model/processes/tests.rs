@@ -5,7 +5,7 @@ use nettally_source::{Event, EventSink as _};
 
 use super::*;
 use crate::tui::feed::{Delivery, Update, mailbox};
-use crate::tui::testing::{Dice, batch, process, tcp, udp};
+use crate::tui::testing::{Dice, batch, frames, icmp, process, tcp, udp};
 
 fn names(table: &ProcessTable) -> Vec<&str> {
     table.rows.iter().map(|row| row.name.as_str()).collect()
@@ -106,7 +106,7 @@ fn a_filter_moves_bytes_aside_and_never_away() {
 #[test]
 fn a_protocol_filter_leaves_only_its_bytes_and_its_processes() {
     let settings = Settings {
-        protocol: Some(Protocol::Udp),
+        protocols: Protocols::Udp,
         ..Settings::default()
     };
     let table = processes(&ledger(), &settings);
@@ -118,6 +118,50 @@ fn a_protocol_filter_leaves_only_its_bytes_and_its_processes() {
             received: 110
         }
     );
+}
+
+#[test]
+fn others_are_what_is_neither_and_frames_are_beside_all() {
+    let (ping, sniffer) = (process(21, "ping"), process(22, "tcpdump"));
+    let mut ledger = ledger();
+    let usage = vec![
+        icmp(&ping, "192.0.2.1:0", 64, 60),
+        frames(&sniffer, 0, 5000),
+        udp(&sniffer, "192.0.2.53:53", 1, 0),
+    ];
+    ledger.read(&batch(2, usage), 1);
+    let bytes = |sent, received| Bytes { sent, received };
+    for (protocols, shown, total, beside) in [
+        (
+            Protocols::All,
+            &["ping", "tcpdump", "rsync", "firefox", "dnsmasq"][..],
+            bytes(9215, 2270),
+            (1, bytes(0, 5000)),
+        ),
+        (
+            Protocols::Others,
+            &["ping"],
+            bytes(64, 60),
+            (0, Bytes::default()),
+        ),
+        (
+            Protocols::Packet,
+            &["tcpdump"],
+            bytes(0, 5000),
+            (0, Bytes::default()),
+        ),
+    ] {
+        let settings = Settings {
+            protocols,
+            ..Settings::default()
+        };
+        let table = processes(&ledger, &settings);
+        assert_eq!(names(&table), shown, "{protocols:?}");
+        assert_eq!(table.total.total, total, "{protocols:?}");
+        assert_eq!(table.sum_of_parts(), total, "{protocols:?}");
+        let outside = (table.outside.count, table.outside.tally.total);
+        assert_eq!(outside, beside, "{protocols:?}");
+    }
 }
 
 #[test]
@@ -157,16 +201,17 @@ async fn rows_and_asides_sum_up_to_every_byte_sent_into_the_mailbox() {
             let usage = (0..dice.roll(6))
                 .map(|_| {
                     let pid = 1 + dice.roll(9) as u32;
-                    let moved = if dice.roll(2) == 0 { tcp } else { udp };
+                    let process = process(pid, &format!("p{}", pid % 4));
                     let remote = format!("192.0.2.{}:443", dice.roll(4));
                     let (sent, received) = (dice.roll(1 << 40), dice.roll(1 << 40));
+                    let moved = match dice.roll(4) {
+                        0 => return frames(&process, sent, received),
+                        1 => tcp,
+                        2 => udp,
+                        _ => icmp,
+                    };
                     truth += Bytes { sent, received };
-                    moved(
-                        &process(pid, &format!("p{}", pid % 4)),
-                        &remote,
-                        sent,
-                        received,
-                    )
+                    moved(&process, &remote, sent, received)
                 })
                 .collect();
             windows += 1;
@@ -202,7 +247,7 @@ async fn rows_and_asides_sum_up_to_every_byte_sent_into_the_mailbox() {
         }
         assert_eq!(ledger.windows, windows, "seed {seed}");
         assert!(ledger.merged_windows > 0, "seed {seed}");
-        exited += ledger.exited.processes;
+        exited += ledger.exited.count(Protocols::All);
     }
     assert!(exited > 0, "nobody left, so that part was not tested");
 }
