@@ -118,6 +118,9 @@ pub(crate) fn bytes(counters: &FlowCounters, losses: &mut Losses) -> (u64, u64) 
 
 #[cfg(test)]
 mod tests {
+    use nettally_ebpf::flow::Address;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn clocks(wall_ms: i64, monotonic_ms: u64) -> Clocks {
@@ -188,5 +191,71 @@ mod tests {
             received_bytes: 1,
         };
         assert_eq!(losses.get(LossReason::OverReported), expected);
+    }
+
+    fn any_clocks() -> impl Strategy<Value = Clocks> {
+        let (first, last) = (Timestamp::MIN, Timestamp::MAX);
+        let seconds = prop_oneof![first.as_second()..=last.as_second(), 0..=3_i64];
+        let monotonic = prop_oneof![any::<u64>(), 0..=3_000_000_000_u64];
+        (seconds, monotonic).prop_map(|(seconds, monotonic_ns)| Clocks {
+            wall: Timestamp::from_second(seconds).unwrap(),
+            monotonic_ns,
+        })
+    }
+
+    /// A row as the kernel could write it, whatever is in the memory.
+    fn any_row() -> impl Strategy<Value = (FlowKey, FlowCounters)> {
+        let counters = (any::<i64>(), any::<i64>(), any::<u64>(), any::<[u32; 2]>());
+        let key = (any::<[u8; 16]>(), any::<[u16; 2]>(), any::<[u8; 2]>());
+        (key, counters).prop_map(|(key, counters)| {
+            let (address, [remote_port, local_port], [protocol, flags]) = key;
+            let (sent_bytes, received_bytes, first_activity, jiffies) = counters;
+            let [first_jiffies, last_jiffies] = jiffies;
+            let key = FlowKey {
+                remote_address: Address::from_octets(address),
+                remote_port,
+                local_port,
+                protocol,
+                flags,
+                ..FlowKey::default()
+            };
+            let counters = FlowCounters {
+                sent_bytes,
+                received_bytes,
+                first_activity,
+                first_jiffies,
+                last_jiffies,
+            };
+            (key, counters)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_row_at_any_time_is_in_its_window(
+            (key, counters) in any_row(),
+            last in any_clocks(),
+            now in any_clocks(),
+            tick_ns in prop_oneof![any::<u64>(), Just(4_000_000)],
+        ) {
+            let window = window(last, now);
+            prop_assert!(window.start < window.end || window.end == Timestamp::MAX);
+            let (first, last) = activity(&counters, tick_ns, now, window);
+            prop_assert!(window.start <= first && first <= last && last <= window.end);
+
+            let mut losses = Losses::default();
+            let (sent, received) = bytes(&counters, &mut losses);
+            let over = losses.get(LossReason::OverReported);
+            let balance = |usage: u64, over: u64| i128::from(usage) - i128::from(over);
+            prop_assert_eq!(balance(sent, over.sent_bytes), i128::from(counters.sent_bytes));
+            prop_assert_eq!(balance(received, over.received_bytes), i128::from(counters.received_bytes));
+
+            if let Remote::Address { ip, port } = remote(&key) {
+                prop_assert_eq!((key.flags, key.remote_port), (0, port));
+                prop_assert_eq!(ip, ip.to_canonical());
+            }
+            let known = [1, 6, 17, 132, 136, 253, 255].contains(&key.protocol);
+            prop_assert_eq!(protocol_of(&key).is_some(), known);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! SCTP.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 
 use super::datagrams::lengths;
@@ -92,7 +92,8 @@ fn one_to_one(name: &str, version: Version) -> io::Result<()> {
                 let received = sys::receive(&stream, &mut [0; 2000], 0)?;
                 ledger.received(Protocol::Sctp, Some(there), received);
             }
-            Ok(())
+            // Other processes have the socket too, so that closing it is not the end.
+            stream.shutdown(Shutdown::Write)
         },
     )
 }

@@ -1,6 +1,20 @@
 //! Ways of moving bytes over UDP. An empty datagram says that no more will come.
 
+/// A row: who sends how, who receives how, on sockets of IPv4.
+macro_rules! row {
+    ($name:literal, $title:literal, $wiring:ident, $send:expr, $receive:expr) => {
+        $crate::traffic::Case::new($name, $title, |name, place| {
+            use $crate::traffic::{Protocol, datagrams, place::Family};
+            let kind = (Protocol::Udp, Family::V4, datagrams::Wiring::$wiring);
+            datagrams::one_way(name, place, kind, $send, $receive)
+        })
+    };
+}
+
 pub mod calls;
+pub mod lengths;
+pub mod pipes;
+pub mod segments;
 pub mod sockets;
 pub mod uring;
 
@@ -12,7 +26,15 @@ use super::place::{Family, Place};
 use super::{Case, datagrams, process, sys};
 
 /// All rows over UDP, group by group.
-pub const GROUPS: &[&[Case]] = &[CASES, calls::CASES, sockets::CASES, uring::CASES];
+pub const GROUPS: &[&[Case]] = &[
+    CASES,
+    calls::CASES,
+    segments::CASES,
+    pipes::CASES,
+    lengths::CASES,
+    sockets::CASES,
+    uring::CASES,
+];
 
 /// The main ways, and those that need no more than a flag.
 pub const CASES: &[Case] = &[

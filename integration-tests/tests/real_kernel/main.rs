@@ -1,5 +1,6 @@
 //! What must hold on a real kernel. Run by `cargo xtask test`, as root.
 
+mod audit;
 mod bad_input;
 mod churn;
 mod exact;

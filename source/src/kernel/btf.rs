@@ -12,6 +12,17 @@ use super::error::KernelError;
 
 const MAGIC: u16 = 0xeb9f;
 
+/// Bytes of a name that are kept, more than any has that we look for. A damaged file could have names
+/// without end, and one for each of a million members.
+const NAME_LENGTH: usize = 128;
+
+/// Members that are looked at to find one: the kernel's largest structures have some hundreds. In a
+/// damaged file a structure could hold itself, many times over.
+const MEMBERS_LOOKED_AT: u32 = 100_000;
+
+/// Structures that may lie in each other; the kernel nests far less.
+const DEPTH: u32 = 32;
+
 /// `BTF_KIND_*` of those we look at or must be able to skip.
 mod kind {
     pub(super) const INT: u32 = 1;
@@ -78,8 +89,9 @@ impl Btf {
         let mut id = *self.structures.get(structure)?;
         let mut bits = 0;
         for name in path {
-            let (offset, type_id) = self.member(id, name, 0)?;
-            bits += offset;
+            let mut budget = MEMBERS_LOOKED_AT;
+            let (offset, type_id) = self.member(id, name, DEPTH, &mut budget)?;
+            bits = offset.checked_add(bits)?;
             id = type_id;
         }
         (bits % 8 == 0).then_some(bits / 8)
@@ -100,14 +112,13 @@ impl Btf {
         self.functions.get(name).copied()
     }
 
-    fn member(&self, id: u32, name: &str, depth: u32) -> Option<(u32, u32)> {
-        // The kernel nests far less; a broken file must not make us run forever.
-        if depth > 32 {
-            return None;
-        }
+    /// Bit offset and type of a member, unless `depth` or `budget` runs out.
+    fn member(&self, id: u32, name: &str, depth: u32, budget: &mut u32) -> Option<(u32, u32)> {
+        let depth = depth.checked_sub(1)?;
         match self.types.get(id as usize)? {
-            Type::Alias(target) => self.member(*target, name, depth + 1),
+            Type::Alias(target) => self.member(*target, name, depth, budget),
             Type::Composite(members) => members.iter().find_map(|member| {
+                *budget = budget.checked_sub(1)?;
                 let Member {
                     name: found,
                     type_id,
@@ -119,8 +130,8 @@ impl Btf {
                 if !found.is_empty() {
                     return None;
                 }
-                let (inner, type_id) = self.member(*type_id, name, depth + 1)?;
-                Some((bit_offset + inner, type_id))
+                let (inner, type_id) = self.member(*type_id, name, depth, budget)?;
+                Some((bit_offset.checked_add(inner)?, type_id))
             }),
             Type::Other => None,
         }
@@ -133,9 +144,10 @@ impl Btf {
         }
         let header_length = header.at(4)?;
         let section = |offset: u32, length: u32| {
-            let start = (header_length + offset) as usize;
-            bytes
-                .get(start..start + length as usize)
+            let rest = bytes
+                .get(header_length as usize..)
+                .and_then(|body| body.get(offset as usize..));
+            rest.and_then(|rest| rest.get(..length as usize))
                 .ok_or("a section is cut short")
         };
         let types = Words {
@@ -240,12 +252,16 @@ impl Words<'_> {
 
 fn text(strings: &[u8], offset: u32) -> String {
     let rest = strings.get(offset as usize..).unwrap_or_default();
+    let rest = &rest[..rest.len().min(NAME_LENGTH)];
     let end = rest
         .iter()
         .position(|&byte| byte == 0)
         .unwrap_or(rest.len());
     String::from_utf8_lossy(&rest[..end]).into_owned()
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {

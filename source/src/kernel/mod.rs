@@ -18,6 +18,9 @@ mod networks;
 mod offsets;
 mod plan;
 mod probe;
+#[cfg(test)]
+#[cfg(feature = "real-kernel")]
+mod race;
 mod report;
 mod syscall;
 mod tracefs;

@@ -55,6 +55,9 @@ fn start_ticks(stat: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn fake(name: &str) -> PathBuf {
@@ -96,5 +99,35 @@ mod tests {
         };
         assert_eq!(ProcFolder::new(&root).exe(earlier), None);
         std::fs::remove_dir_all(root).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn the_start_is_found_behind_any_name(name in any::<String>(), ticks in any::<u64>()) {
+            let between = "0 ".repeat(18);
+            let stat = format!("42 ({name}) S {between}{ticks} 0 0\n");
+            prop_assert_eq!(start_ticks(&stat), Some(ticks));
+        }
+
+        #[test]
+        fn any_files_are_no_panic(
+            stat in vec(prop_oneof![Just(b')'), Just(b' '), Just(b'9'), any::<u8>()], 0..400),
+            name in vec(any::<u8>(), 0..40),
+            start_boottime in any::<u64>(),
+            tgid in any::<u32>(),
+        ) {
+            start_ticks(&String::from_utf8_lossy(&stat));
+            let root = tempfile::tempdir().unwrap();
+            let folder = root.path().join(tgid.to_string());
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join("stat"), &stat).unwrap();
+            std::fs::write(folder.join("comm"), &name).unwrap();
+            let process = ProcessKey { start_boottime, tgid, padding: 0 };
+            let proc = ProcFolder::new(root.path());
+            // Nothing is believed of a process that did not start then.
+            let is_same = ProcFolder::is_same(&folder, process);
+            prop_assert_eq!(proc.name(process).is_some(), is_same);
+            prop_assert_eq!(proc.exe(process), None);
+        }
     }
 }

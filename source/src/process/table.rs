@@ -161,6 +161,8 @@ fn name(comm: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn table() -> ProcessTable {
@@ -279,5 +281,24 @@ mod tests {
     fn bytes_that_are_no_text_are_still_a_name() {
         assert_eq!(name(b"a\xff\0rest"), "a\u{fffd}");
         assert_eq!(name(b"sixteen bytes ok"), "sixteen bytes ok");
+    }
+
+    proptest! {
+        #[test]
+        fn any_record_is_a_process_with_a_name(
+            comm in any::<[u8; 16]>(),
+            exec_id in any::<u64>(),
+            uid in any::<u32>(),
+            tgid in any::<u32>(),
+            start in any::<u64>(),
+            now in any::<u64>(),
+        ) {
+            let record = ProcessRecord { comm, exec_id, uid, parent_tgid: 0 };
+            let mut table = table();
+            table.learn(&[(key(tgid, start), record)], Duration::from_nanos(now));
+            let (process, is_known) = table.process(key(tgid, start));
+            prop_assert!(is_known && process.name == name(&comm));
+            prop_assert_eq!(process.id.pid, tgid);
+        }
     }
 }

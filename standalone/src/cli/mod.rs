@@ -3,6 +3,7 @@
 //! One file for each command; each has its options first and `execute` next. This file parses,
 //! hands over, and turns errors into one sentence and an exit code.
 
+mod audit;
 mod backend;
 mod completions;
 mod doctor;
@@ -58,6 +59,8 @@ enum Command {
     Report(report::Options),
     /// Print what is moved as lines for another program, such as Vector (needs root).
     Stream(stream::Options),
+    /// Check that what is attributed adds up to what the kernel itself counts (needs root).
+    Audit(audit::Options),
     /// Say what this kernel allows, what would be missing, and what would help.
     Doctor(doctor::Options),
     /// Check a configuration file; say all that is wrong with it.
@@ -117,6 +120,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Top(options)) => top::execute(options, &file),
         Some(Command::Report(options)) => report::execute(options, &file),
         Some(Command::Stream(options)) => stream::execute(options, &file),
+        Some(Command::Audit(options)) => audit::execute(options, &file),
         Some(Command::Doctor(options)) => doctor::execute(options, &file),
         Some(Command::Validate(options)) => validate::execute(options, &file),
         Some(Command::Generate(options)) => Ok(generate::execute(options)?),
@@ -182,6 +186,7 @@ mod tests {
                     Command::Stream(options) => options.backend,
                     Command::Doctor(options) => options.backend,
                     Command::Report(_)
+                    | Command::Audit(_)
                     | Command::Validate(_)
                     | Command::Generate(_)
                     | Command::Completions(_)
@@ -200,7 +205,9 @@ mod tests {
 
     #[test]
     fn every_command_takes_a_configuration_before_and_after_its_name() {
-        for command in ["run", "top", "report", "stream", "doctor", "validate"] {
+        for command in [
+            "run", "top", "report", "stream", "audit", "doctor", "validate",
+        ] {
             let after = Cli::try_parse_from(["nettally", command, "-c", "x.yaml"]).unwrap();
             let before = Cli::try_parse_from(["nettally", "-c", "x.yaml", command]).unwrap();
             assert_eq!(after.config, Some("x.yaml".into()));
