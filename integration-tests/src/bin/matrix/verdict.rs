@@ -78,8 +78,19 @@ pub(crate) fn judge(truth: &[Moved], found: &[Moved], tolerance: Tolerance<'_>) 
             Verdict::Degraded(code.to_owned())
         }
         Tolerance::Nothing | Tolerance::Remote | Tolerance::Received(_) => {
-            Verdict::Differs(text.trim_end().replace('\n', "; "))
+            Verdict::Differs(in_short(&text))
         }
+    }
+}
+
+/// The first differences of what may be thousands.
+fn in_short(text: &str) -> String {
+    const SHOWN: usize = 6;
+    let lines: Vec<&str> = text.lines().collect();
+    let shown = lines[..lines.len().min(SHOWN)].join("; ");
+    match lines.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
     }
 }
 
@@ -185,6 +196,13 @@ mod tests {
         comes_out(&truth, &[moved(Some(1), 9, 20)], tolerance, false);
         comes_out(&truth, &[moved(Some(1), 10, 21)], tolerance, false);
         comes_out(&truth, &[moved(Some(2), 10, 20)], tolerance, false);
+    }
+
+    #[test]
+    fn a_long_difference_is_cut_and_says_so() {
+        assert_eq!(in_short("a\nb\n"), "a; b");
+        let long = in_short(&"a\n".repeat(9));
+        assert!(long.ends_with("a; and 3 more"), "{long}");
     }
 
     #[test]
