@@ -5,7 +5,7 @@ use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -88,46 +88,63 @@ impl Daemon {
     /// # Panics
     /// Not root, or it does not come up; the message has what it printed.
     #[must_use]
+    #[track_caller]
     pub fn start(setup: &Setup) -> Self {
+        Self::try_start(setup).unwrap_or_else(|failure| panic!("{failure}"))
+    }
+
+    /// As [`Daemon::start`], where the kernel may refuse what is asked.
+    ///
+    /// # Errors
+    /// It does not come up; the text is what it printed.
+    ///
+    /// # Panics
+    /// Not root.
+    pub fn try_start(setup: &Setup) -> Result<Self, String> {
         require_root();
         let directory = TempDir::new().expect("a directory for the test");
         let api = free_address();
         let config = directory.path().join("config.yaml");
         std::fs::write(&config, setup.yaml(&directory.path().join("data"), api))
             .expect("our own directory");
-        let log = File::create(directory.path().join("log")).expect("our own directory");
-        let child = Command::new(programs::nettally())
-            .arg("run")
-            .arg("-c")
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a descriptor is left"))
-            .stderr(log)
-            .spawn()
-            .expect("the program starts");
+        let child = spawn(directory.path());
         let mut daemon = Self {
             child,
             directory,
             api,
         };
-        daemon.wait_until_it_measures();
-        daemon
+        daemon.wait_until_it_measures()?;
+        Ok(daemon)
     }
 
-    fn wait_until_it_measures(&mut self) {
-        wait::until(Duration::from_secs(20), || {
-            let ended = self.child.try_wait().expect("our own child");
-            assert!(
-                ended.is_none(),
-                "the daemon has ended: {ended:?}\n{}",
-                self.log()
-            );
-            let health = self.get("/api/v1/health")?;
-            match find(&health, "windows").and_then(Value::as_u64) {
-                Some(windows) if windows > 0 => Ok(()),
-                windows => Err(format!("{windows:?} windows; {health}; {}", self.log())),
+    /// Starts it again, after its end, with the configuration and the database that it had.
+    ///
+    /// # Errors
+    /// It does not come up; the text is what it printed.
+    pub fn restart(&mut self) -> Result<(), String> {
+        self.child = spawn(self.directory.path());
+        self.wait_until_it_measures()
+    }
+
+    fn wait_until_it_measures(&mut self) -> Result<(), String> {
+        let start = Instant::now();
+        loop {
+            if let Some(ended) = self.child.try_wait().expect("our own child") {
+                return Err(format!("the daemon has ended: {ended}\n{}", self.log()));
             }
-        });
+            let health = self.get("/api/v1/health");
+            let windows = |health: &Value| find(health, "windows").and_then(Value::as_u64);
+            if health.as_ref().ok().and_then(windows) > Some(0) {
+                return Ok(());
+            }
+            if start.elapsed() > START {
+                return Err(format!(
+                    "no windows in {START:?}: {health:?}; {}",
+                    self.log()
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// What it printed.
@@ -242,6 +259,27 @@ impl Drop for Daemon {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// How long a start may take, on an emulated processor too.
+const START: Duration = Duration::from_secs(60);
+
+/// The program, with what is in the directory.
+fn spawn(directory: &Path) -> Child {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(directory.join("log"))
+        .expect("our own directory");
+    Command::new(programs::nettally())
+        .arg("run")
+        .arg("-c")
+        .arg(directory.join("config.yaml"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a descriptor is left"))
+        .stderr(log)
+        .spawn()
+        .expect("the program starts")
 }
 
 /// An address on which nobody listens.

@@ -1,11 +1,13 @@
 //! Running the traffic generator.
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -30,6 +32,63 @@ pub fn run(arguments: &[&str]) -> Vec<Moved> {
         output.status
     );
     parse(&output.stdout)
+}
+
+/// As [`run`], where a case may fail or hang.
+///
+/// # Errors
+/// It fails, or has not ended within `patience`; the text is what it printed about it.
+pub fn try_run(arguments: &[&str], patience: Duration) -> Result<Vec<Moved>, String> {
+    let mut child = Command::new(programs::traffic())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // So that its children can be ended with it.
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("cannot start the generator: {error}"))?;
+    let group = child.id().cast_signed();
+    let printed = read_aside(child.stdout.take().expect("piped"));
+    let complaints = read_aside(child.stderr.take().expect("piped"));
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
+            break Some(status);
+        }
+        if start.elapsed() > patience {
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    if status.is_none_or(|status| !status.success()) {
+        // SAFETY: no memory is involved; the group is of the child that we made.
+        unsafe { libc::kill(-group, libc::SIGKILL) };
+        drop(child.wait());
+    }
+    let read = |reader: JoinHandle<Vec<u8>>| reader.join().expect("it only reads");
+    let (printed, complaints) = (read(printed), read(complaints));
+    match status {
+        Some(status) if status.success() => Ok(parse(&printed)),
+        status => Err(format!(
+            "{}: {}",
+            status.map_or_else(
+                || format!("no end in {patience:?}"),
+                |status| status.to_string()
+            ),
+            String::from_utf8_lossy(&complaints).trim()
+        )),
+    }
+}
+
+/// Everything that comes, so that whoever writes never waits.
+fn read_aside(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // An error is the end as well.
+        drop(from.read_to_end(&mut bytes));
+        bytes
+    })
 }
 
 /// The truth from what it printed.

@@ -10,6 +10,7 @@
 
 mod ebpf;
 mod long;
+mod matrix;
 mod setup;
 mod shell;
 mod test;
@@ -37,6 +38,8 @@ enum Chore {
     Test(test::Arguments),
     /// Test on other kernels, in a virtual machine.
     Vm(vm::Arguments),
+    /// Every way of moving bytes on every kernel and backend, to the byte, as a table.
+    Matrix(matrix::Arguments),
     /// Measure what counting costs; options go to the benchmark (`-- --help`).
     Bench {
         #[arg(last = true)]
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Chore::Setup(arguments) => setup::setup(&arguments),
         Chore::Test(arguments) => test::test(&arguments),
         Chore::Vm(arguments) => vm::vm(&arguments),
+        Chore::Matrix(arguments) => matrix::run(&arguments),
         Chore::Bench { options } => long::bench(&options),
         Chore::Soak { seconds } => long::soak(seconds),
     };

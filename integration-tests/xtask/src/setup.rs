@@ -29,6 +29,7 @@ const TESTS: &[&str] = &[
     "curl",
     "python3",
     "iproute2",
+    "nftables",
     "bpftool",
     "util-linux",
 ];
@@ -39,6 +40,7 @@ const VM: &[&str] = &[
     "busybox-static",
     "binutils",
     "xz-utils",
+    "kmod",
     "debian-archive-keyring",
 ];
 

@@ -1,28 +1,29 @@
 //! `cargo xtask vm`: other kernels than the one we run on.
 //!
 //! Read in this order: [`kernels`] (which), [`checks`] (what must hold on each), [`apt`] (where they
-//! come from), [`image`] and [`archive`] (what is in the machine), `init.sh` (its first process),
-//! [`machine`] (one boot).
+//! come from), [`image`], [`modules`] and [`archive`] (what is in the machine), `init.sh` (its first
+//! process), [`prepared`] and [`machine`] (one boot).
 
 mod apt;
 mod archive;
-mod build;
+pub(crate) mod build;
 mod checks;
 mod image;
-mod kernels;
-mod machine;
+pub(crate) mod kernels;
+pub(crate) mod machine;
+mod modules;
+mod prepared;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::shell::workspace;
 use build::Program;
 use checks::Check;
-use image::Image;
 use kernels::{KERNELS, Kernel};
 use machine::{Outcome, Session};
+pub(crate) use prepared::Prepared;
 
 /// The test program that runs in the machine.
 const TESTS: &str = "real_kernel";
@@ -63,17 +64,18 @@ struct Booted {
 
 pub(crate) fn vm(arguments: &Arguments) -> Result<()> {
     let wanted = wanted(&arguments.kernel)?;
-    let directory = workspace().join("target/vm");
-    let programs = build::programs(arguments.release)?;
+    let mut programs = build::programs(arguments.release)?;
+    programs.extend(build::tests(arguments.release)?);
     let mut results = Vec::new();
     for kernel in wanted {
-        let result = boot(kernel, &directory, &programs, arguments);
+        let result = boot(kernel, &programs, arguments);
         results.push((kernel.name, result));
     }
     summary(&results)
 }
 
-fn wanted(names: &[String]) -> Result<Vec<&'static Kernel>> {
+/// The kernels of these names, or `all`.
+pub(crate) fn wanted(names: &[String]) -> Result<Vec<&'static Kernel>> {
     if names.iter().any(|name| name == "all") {
         return Ok(KERNELS.iter().collect());
     }
@@ -87,12 +89,7 @@ fn wanted(names: &[String]) -> Result<Vec<&'static Kernel>> {
     names.iter().map(find).collect()
 }
 
-fn boot(
-    kernel: &Kernel,
-    directory: &Path,
-    programs: &[Program],
-    arguments: &Arguments,
-) -> Result<Booted> {
+fn boot(kernel: &'static Kernel, programs: &[Program], arguments: &Arguments) -> Result<Booted> {
     let Arguments {
         kernel: _,
         release: _,
@@ -102,42 +99,19 @@ fn boot(
         test_arguments,
     } = arguments;
     println!("\n=== kernel {}", kernel.name);
-    let unpacked = apt::kernel(directory, kernel)?;
-    let mut image = Image::system(&unpacked)?;
-    for Program { name, file } in programs {
-        image.program(file, &format!("nettally/{name}"))?;
-    }
-    for path in file {
-        image.copy(path, "root")?;
-    }
     let checks = if shell_command.is_empty() {
-        checks::of(kernel, test_arguments)
+        checks::of(test_arguments)
     } else {
         shell_command
             .iter()
             .map(|line| checks::shell(line))
             .collect()
     };
-    for (number, Check { name, script, .. }) in checks.iter().enumerate() {
-        image.command(&format!("{number:02}-{name}"), script);
-    }
-    let initramfs = directory.join(format!("{}.cpio", kernel.name));
-    std::fs::write(&initramfs, image.bytes())
-        .with_context(|| format!("cannot write {}", initramfs.display()))?;
-    let session = machine::boot(
-        kernel,
-        &unpacked.image,
-        &initramfs,
-        &directory.join(format!("{}.console", kernel.name)),
-        Duration::from_secs(*time_limit),
-    )?;
-    if session.commands.len() != checks.len() {
-        bail!(
-            "only {} of {} commands ran",
-            session.commands.len(),
-            checks.len()
-        );
-    }
+    let commands = checks
+        .iter()
+        .map(|Check { name, script, .. }| (*name, script.as_str()));
+    let prepared = Prepared::new(kernel, programs, file, commands)?;
+    let session = prepared.boot(Duration::from_secs(*time_limit))?;
     let complain = |(check, outcome): (&Check, &Outcome)| {
         let complaint = (check.complaint)(outcome)?;
         Some(format!("{}: {complaint}", check.name))
@@ -145,7 +119,7 @@ fn boot(
     let complaints = checks.iter().zip(&session.commands).filter_map(complain);
     Ok(Booted {
         complaints: complaints.collect(),
-        release: unpacked.release,
+        release: prepared.release,
         session,
     })
 }

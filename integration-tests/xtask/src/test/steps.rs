@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use super::tally::Tally;
 use super::{checked, embedding, licences, packages, tallied};
 use crate::shell::{cargo, output, workspace};
-use crate::{ebpf, setup};
+use crate::{ebpf, matrix, setup};
 
 /// What makes a step fail, beyond a failure.
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +153,15 @@ pub(super) const STEPS: &[Step] = &[
         Kind::RealKernel,
         "a real kernel, the fresh object",
         kernel_fresh,
+    ),
+    step(
+        "matrix",
+        Kind::Check,
+        "every row on every kernel and backend, to the byte",
+        || {
+            matrix::run(&matrix::Arguments::EVERYTHING)?;
+            Ok(Tally::default())
+        },
     ),
     step("browser", Kind::RealKernel, "the page in a browser", || {
         let options = ["-p", "nettally-integration-tests", "--features", "browser"];

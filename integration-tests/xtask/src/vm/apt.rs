@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use super::kernels::{FLAVOUR, KERNELS, Kernel};
-use crate::shell::{output, run};
+use crate::shell::{find_program, output, run};
 
 /// Keys that the suites are signed with.
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -21,23 +21,26 @@ pub(super) struct Unpacked {
     pub(super) release: String,
     /// What is booted.
     pub(super) image: PathBuf,
-    /// The directory of that release's modules.
+    /// The directory of that release's modules, with what says which needs which.
     pub(super) modules: PathBuf,
+    /// What it was built with.
+    pub(super) configuration: PathBuf,
 }
 
 /// The kernel, downloaded unless it is there already.
 pub(super) fn kernel(directory: &Path, kernel: &Kernel) -> Result<Unpacked> {
     let unpacked = directory.join("kernels").join(kernel.name);
-    if !unpacked.is_dir() {
-        download(directory, kernel, &unpacked)
-            .with_context(|| format!("cannot get kernel {}", kernel.name))?;
+    if unpacked.is_dir() {
+        match find(&unpacked) {
+            Ok(found) => return Ok(found),
+            // Of an earlier version of this program.
+            Err(error) => println!("kernel {} is downloaded again: {error:#}", kernel.name),
+        }
+        std::fs::remove_dir_all(&unpacked)?;
     }
-    find(&unpacked).with_context(|| {
-        format!(
-            "{} is no unpacked kernel; delete it to download it again",
-            unpacked.display()
-        )
-    })
+    download(directory, kernel, &unpacked)
+        .with_context(|| format!("cannot get kernel {}", kernel.name))?;
+    find(&unpacked).with_context(|| format!("{} is no unpacked kernel", unpacked.display()))
 }
 
 fn download(directory: &Path, kernel: &Kernel, to: &Path) -> Result<()> {
@@ -79,25 +82,41 @@ fn download(directory: &Path, kernel: &Kernel, to: &Path) -> Result<()> {
             .arg(&partial))?;
     }
     std::fs::remove_dir_all(&debs)?;
+    index_modules(&partial)?;
     std::fs::rename(&partial, to)?;
     Ok(())
 }
 
-/// Newer packages have it all in `/usr`.
-fn find(unpacked: &Path) -> Result<Unpacked> {
-    let modules = ["lib/modules", "usr/lib/modules"]
-        .map(|place| unpacked.join(place))
+/// Writes down which module needs which; installing the packages would have done it.
+fn index_modules(unpacked: &Path) -> Result<()> {
+    let (root, release) = root_and_release(unpacked)?;
+    let depmod =
+        find_program("depmod").context("depmod is not installed; `cargo xtask setup` does it")?;
+    run(Command::new(depmod).arg("--basedir").arg(root).arg(release))
+}
+
+/// The directory with `lib/modules` in it, which is `/usr` in newer packages.
+fn root_and_release(unpacked: &Path) -> Result<(PathBuf, String)> {
+    let root = [unpacked.to_owned(), unpacked.join("usr")]
         .into_iter()
-        .find(|place| place.is_dir())
+        .find(|root| root.join("lib/modules").is_dir())
         .context("it has no modules")?;
-    let release = std::fs::read_dir(&modules)?
+    let release = std::fs::read_dir(root.join("lib/modules"))?
         .next()
         .context("it has no modules")??
         .file_name()
         .into_string()
         .ok()
         .context("its release is no text")?;
-    let modules = modules.join(&release);
+    Ok((root, release))
+}
+
+fn find(unpacked: &Path) -> Result<Unpacked> {
+    let (root, release) = root_and_release(unpacked)?;
+    let modules = root.join("lib/modules").join(&release);
+    if !modules.join("modules.dep").is_file() {
+        bail!("nothing says which module needs which");
+    }
     let image = [
         unpacked.join(format!("boot/vmlinuz-{release}")),
         modules.join("vmlinuz"),
@@ -105,10 +124,18 @@ fn find(unpacked: &Path) -> Result<Unpacked> {
     .into_iter()
     .find(|file| file.is_file())
     .context("it has no vmlinuz")?;
+    let configuration = [
+        unpacked.join(format!("boot/config-{release}")),
+        modules.join("config"),
+    ]
+    .into_iter()
+    .find(|file| file.is_file())
+    .context("it has no configuration")?;
     Ok(Unpacked {
         release,
         image,
         modules,
+        configuration,
     })
 }
 

@@ -8,20 +8,32 @@ use serde_json::Value;
 
 use crate::shell::{cargo, shown};
 
+/// The program that runs every row of the generator.
+pub(crate) const MATRIX: &str = "matrix";
+
 /// A program that cargo has built.
 #[derive(Debug)]
-pub(super) struct Program {
-    pub(super) name: String,
-    pub(super) file: PathBuf,
+pub(crate) struct Program {
+    pub(crate) name: String,
+    pub(crate) file: PathBuf,
 }
 
-/// The daemon, the traffic generator, and the test program.
-pub(super) fn programs(release: bool) -> Result<Vec<Program>> {
+/// The daemon, the traffic generator, and what runs every row of it.
+pub(crate) fn programs(release: bool) -> Result<Vec<Program>> {
     let packages = ["-p", "nettally", "-p", "nettally-integration-tests"];
     let mut build = cargo("build");
-    build
-        .args(packages)
-        .args(["--bin", "nettally", "--bin", "traffic"]);
+    build.args(packages);
+    for name in ["nettally", "traffic", MATRIX] {
+        build.args(["--bin", name]);
+    }
+    if release {
+        build.arg("--release");
+    }
+    built_by(&mut build)
+}
+
+/// The test program.
+pub(super) fn tests(release: bool) -> Result<Vec<Program>> {
     let package = [
         "-p",
         "nettally-integration-tests",
@@ -34,18 +46,11 @@ pub(super) fn programs(release: bool) -> Result<Vec<Program>> {
         .args(["--no-run", "--test", super::TESTS]);
 
     if release {
-        build.arg("--release");
         tests.arg("--release");
     }
-
-    let mut programs = built_by(&mut build)?;
     // It lists the programs that the tests use, too.
-    let of_tests = built_by(&mut tests)?;
-    programs.extend(
-        of_tests
-            .into_iter()
-            .filter(|program| program.name == super::TESTS),
-    );
+    let mut programs = built_by(&mut tests)?;
+    programs.retain(|program| program.name == super::TESTS);
     Ok(programs)
 }
 

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::kernels::Kernel;
 use super::machine::Outcome;
 
 /// A command for the machine, and the meaning of how it ends.
@@ -13,9 +12,6 @@ pub(super) struct Check {
     pub(super) complaint: fn(&Outcome) -> Option<String>,
 }
 
-/// The version of Linux that a user of an older one must be told.
-const NEEDED: &str = "6.3";
-
 /// Tests that read what we print with Python, which is not in the machine.
 const NEED_PYTHON: [&str; 2] = [
     "tools::curl_and_python_are_exact",
@@ -25,35 +21,20 @@ const NEED_PYTHON: [&str; 2] = [
 /// Of churn: everything takes longer here, so that less of it is as much.
 const CHURN_SECONDS: u32 = 4;
 
-/// Everything for this kernel; the arguments are of the test program.
-pub(super) fn of(kernel: &Kernel, test_arguments: &[String]) -> Vec<Check> {
-    if kernel.has_tracepoints {
-        vec![
-            Check {
-                name: "doctor",
-                script: "nettally doctor --json".to_owned(),
-                complaint: is_usable,
-            },
-            Check {
-                name: "tests",
-                script: test_script(test_arguments),
-                complaint: tests_passed,
-            },
-        ]
-    } else {
-        vec![
-            Check {
-                name: "doctor",
-                script: "nettally doctor --json".to_owned(),
-                complaint: says_too_old,
-            },
-            Check {
-                name: "run",
-                script: "nettally run --data-dir /tmp/data".to_owned(),
-                complaint: refuses_to_run,
-            },
-        ]
-    }
+/// Everything; the arguments are of the test program.
+pub(super) fn of(test_arguments: &[String]) -> Vec<Check> {
+    vec![
+        Check {
+            name: "doctor",
+            script: "nettally doctor --json".to_owned(),
+            complaint: is_usable,
+        },
+        Check {
+            name: "tests",
+            script: test_script(test_arguments),
+            complaint: tests_passed,
+        },
+    ]
 }
 
 /// Runs the test program, one test at a time.
@@ -93,45 +74,8 @@ fn is_usable(outcome: &Outcome) -> Option<String> {
     (!usable).then(|| format!("not usable: {}", report["blockers"]))
 }
 
-fn says_too_old(outcome: &Outcome) -> Option<String> {
-    let report = match doctors_report(outcome) {
-        Ok(report) => report,
-        Err(complaint) => return Some(complaint),
-    };
-    if outcome.status == 0 || report["usable"] != false {
-        return Some("the doctor calls a kernel usable that is too old".to_owned());
-    }
-    let blockers = report["blockers"].as_array().map_or(&[][..], Vec::as_slice);
-    match blockers {
-        [blocker] if says_what_is_needed(&blocker["remedy"]) => None,
-        _ => Some(format!(
-            "the doctor does not say that Linux {NEEDED} is needed, and nothing else: {blockers:?}"
-        )),
-    }
-}
-
-fn says_what_is_needed(remedy: &Value) -> bool {
-    remedy.as_str().is_some_and(|text| text.contains(NEEDED))
-}
-
 fn doctors_report(outcome: &Outcome) -> Result<Value, String> {
     serde_json::from_str(&outcome.output).map_err(|error| format!("the doctor's report: {error}"))
-}
-
-fn refuses_to_run(outcome: &Outcome) -> Option<String> {
-    let Outcome { status, output, .. } = outcome;
-    let complaint = if *status == 0 {
-        "it ends with success"
-    } else if output.contains("panicked") {
-        "it panics"
-    } else if !output.contains(NEEDED) {
-        "it does not say which kernel is needed"
-    } else if output.lines().count() != 1 {
-        "it says it in more than a sentence"
-    } else {
-        return None;
-    };
-    Some(complaint.to_owned())
 }
 
 fn tests_passed(outcome: &Outcome) -> Option<String> {

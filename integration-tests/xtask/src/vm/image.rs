@@ -1,6 +1,7 @@
 //! What is in the machine: busybox, programs with the libraries they need, kernel modules, and the
 //! commands to run.
 
+use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,14 +10,31 @@ use anyhow::{Context as _, Result, bail};
 
 use super::apt::Unpacked;
 use super::archive::Archive;
+use super::modules::Dependencies;
 use crate::shell::{find_program, output, shown};
 
-/// Modules that tests use: a cable between network namespaces, and kernel TLS. Debian's 5.10 lacks
-/// the latter.
-const MODULES: [&str; 2] = ["drivers/net/veth", "net/tls/tls"];
+/// Modules that tests use, where the kernel has them and has not built them in: a cable between
+/// network namespaces, kernel TLS with a cipher, SCTP, translation of addresses, and what lists
+/// sockets.
+const MODULES: [&str; 14] = [
+    "veth",
+    "tls",
+    "ctr",
+    "gcm",
+    "ghash_generic",
+    "aesni_intel",
+    "sctp",
+    "nft_chain_nat",
+    "nft_masq",
+    "inet_diag",
+    "tcp_diag",
+    "udp_diag",
+    "raw_diag",
+    "mptcp_diag",
+];
 
 /// Programs of the system that tests start.
-const PROGRAMS: [&str; 3] = ["ip", "bpftool", "setpriv"];
+const PROGRAMS: [&str; 4] = ["ip", "bpftool", "setpriv", "nft"];
 
 /// Where the machine looks for programs.
 pub(super) const PATH: &str = "/nettally:/usr/bin";
@@ -56,20 +74,29 @@ impl Image {
         Ok(())
     }
 
+    /// The modules, and the order to load them in.
     fn modules(&mut self, kernel: &Unpacked) -> Result<()> {
-        for name in MODULES {
-            let file = kernel.modules.join("kernel").join(format!("{name}.ko"));
-            let packed = file.with_extension("ko.xz");
-            let bytes = if file.is_file() {
-                read(&file)?
-            } else if packed.is_file() {
-                unpacked(&packed)?
-            } else {
-                continue;
+        let list = kernel.modules.join("modules.dep");
+        let list = String::from_utf8(read(&list)?).context("names of modules are text")?;
+        let mut order = String::new();
+        for name in Dependencies::of(&list).order(&MODULES) {
+            let file = kernel.modules.join(name);
+            let bytes = match name.strip_suffix(".xz") {
+                Some(_) => unpacked(&file)?,
+                None => read(&file)?,
             };
-            let to = format!("lib/modules/{}/kernel/{name}.ko", kernel.release);
+            let to = format!(
+                "/lib/modules/{}/{}",
+                kernel.release,
+                name.trim_end_matches(".xz")
+            );
             self.0.file(&to, false, bytes);
+            writeln!(order, "{to}").expect("a string takes it");
         }
+        self.0.file("etc/modules", false, order.into_bytes());
+        let configuration = read(&kernel.configuration)?;
+        let to = format!("boot/config-{}", kernel.release);
+        self.0.file(&to, false, configuration);
         Ok(())
     }
 

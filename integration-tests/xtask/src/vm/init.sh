@@ -21,9 +21,9 @@ stty -F /dev/ttyS1 raw
 exec < /dev/null > /dev/ttyS1 2>&1
 
 ip link set lo up
-for module in $(find /lib/modules -name '*.ko'); do
+while read -r module; do
     insmod "$module"
-done
+done < /etc/modules
 
 echo "::nettally-vm ready"
 for command in /commands/*; do

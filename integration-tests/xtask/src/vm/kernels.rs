@@ -2,9 +2,9 @@
 
 /// One kernel that we boot.
 #[derive(Debug)]
-pub(super) struct Kernel {
+pub(crate) struct Kernel {
     /// What it is called here.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// The release of Debian that has it.
     pub(super) suite: &'static str,
     /// What the names of its packages start with; the kernel itself is in the first.
@@ -13,8 +13,8 @@ pub(super) struct Kernel {
     pub(super) version: &'static str,
     /// The processor to emulate, as QEMU names it; see [`FLAWED_CX16`].
     pub(super) processor: &'static str,
-    /// Whether it has what the tracepoint backend needs (Linux 6.3).
-    pub(super) has_tracepoints: bool,
+    /// The backends that must be exact here; the others may be refused.
+    pub(crate) backends: &'static [&'static str],
 }
 
 /// Without `cmpxchg16b`: after that instruction, QEMU 7.2 of Debian 12 hands wrong flags to an
@@ -27,14 +27,14 @@ const FLAWED_CX16: &str = "max,-cx16";
 pub(super) const FLAVOUR: &str = "-cloud-amd64";
 
 /// In the order they are booted.
-pub(super) const KERNELS: &[Kernel] = &[
+pub(crate) const KERNELS: &[Kernel] = &[
     Kernel {
         name: "5.10",
         suite: "bullseye",
         packages: &["linux-image-"],
         version: "5.10.0-",
         processor: FLAWED_CX16,
-        has_tracepoints: false,
+        backends: &["kprobe"],
     },
     Kernel {
         name: "6.1",
@@ -42,7 +42,7 @@ pub(super) const KERNELS: &[Kernel] = &[
         packages: &["linux-image-"],
         version: "6.1.0-",
         processor: FLAWED_CX16,
-        has_tracepoints: false,
+        backends: &["fexit", "kprobe"],
     },
     Kernel {
         name: "6.12",
@@ -50,14 +50,14 @@ pub(super) const KERNELS: &[Kernel] = &[
         packages: &["linux-image-"],
         version: "6.12.",
         processor: FLAWED_CX16,
-        has_tracepoints: true,
+        backends: &["fexit", "tracepoint", "kprobe"],
     },
     Kernel {
         name: "7.3",
         suite: "trixie-backports",
-        packages: &["linux-binary-", "linux-modules-"],
+        packages: &["linux-binary-", "linux-modules-", "linux-base-"],
         version: "7.3.",
         processor: "max",
-        has_tracepoints: true,
+        backends: &["fexit", "tracepoint", "kprobe"],
     },
 ];

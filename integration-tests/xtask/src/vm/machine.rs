@@ -15,19 +15,19 @@ const MARK: &str = "::nettally-vm ";
 
 /// How a boot went.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(crate) struct Session {
     /// Until the first command.
-    pub(super) boot: Duration,
+    pub(crate) boot: Duration,
     /// In the order they ran.
-    pub(super) commands: Vec<Outcome>,
+    pub(crate) commands: Vec<Outcome>,
 }
 
 /// How a command in the machine ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Outcome {
-    pub(super) name: String,
-    pub(super) status: i32,
-    pub(super) output: String,
+pub(crate) struct Outcome {
+    pub(crate) name: String,
+    pub(crate) status: i32,
+    pub(crate) output: String,
 }
 
 /// Boots, runs every command in the image, and shows what they print as it comes. What the kernel
@@ -72,7 +72,7 @@ pub(super) fn boot(
         .spawn()
         .context("cannot start qemu-system-x86_64; `cargo xtask setup` installs it")?;
     let output = machine.stdout.take().expect("piped just now");
-    let followed = follow(&lines(output), start, time_limit);
+    let followed = follow(kernel.name, &lines(output), start, time_limit);
     if followed.is_err() {
         // It may have ended by itself.
         drop(machine.kill());
@@ -102,8 +102,16 @@ fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// Reads to the end.
-fn follow(lines: &Receiver<String>, start: Instant, time_limit: Duration) -> Result<Session> {
-    let mut reader = Reader::default();
+fn follow(
+    name: &str,
+    lines: &Receiver<String>,
+    start: Instant,
+    time_limit: Duration,
+) -> Result<Session> {
+    let mut reader = Reader {
+        machine: name.to_owned(),
+        ..Reader::default()
+    };
     loop {
         let left = time_limit.saturating_sub(start.elapsed());
         match lines.recv_timeout(left) {
@@ -121,6 +129,8 @@ fn follow(lines: &Receiver<String>, start: Instant, time_limit: Duration) -> Res
 /// Where we are in what the machine tells.
 #[derive(Debug, Default)]
 struct Reader {
+    /// Several machines may run at a time: the name goes before what each says.
+    machine: String,
     boot: Option<Duration>,
     running: Option<(String, Vec<String>)>,
     commands: Vec<Outcome>,
@@ -129,7 +139,7 @@ struct Reader {
 impl Reader {
     fn line(&mut self, line: &str, now: Duration) -> Result<()> {
         let Some(mark) = line.strip_prefix(MARK) else {
-            println!("{line}");
+            println!("{}: {line}", self.machine);
             if let Some((_name, output)) = &mut self.running {
                 output.push(line.to_owned());
             }
@@ -170,6 +180,7 @@ impl Reader {
             boot: Some(boot),
             running: None,
             commands,
+            machine: _,
         } = self
         else {
             bail!("the machine has ended {}", self.place());
