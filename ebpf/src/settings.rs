@@ -138,6 +138,8 @@ pub struct Settings {
     pub remotes_included: u32,
     /// 1: no remote in `REMOTES_EXCLUDED`. 0: that map is empty.
     pub remotes_excluded: u32,
+    /// 1: hooks that count calls have a second program. 0: they do not.
+    pub twice: u32,
 }
 
 impl Settings {
@@ -147,6 +149,7 @@ impl Settings {
         loopback: UNSET,
         remotes_included: UNSET,
         remotes_excluded: UNSET,
+        twice: UNSET,
     };
 }
 
@@ -160,7 +163,7 @@ pub const fn protocol_bit(protocol: u8) -> u32 {
 
 const _: () = {
     assert!(size_of::<Offsets>() == 34 * 4);
-    assert!(size_of::<Settings>() == 4 * 4);
+    assert!(size_of::<Settings>() == 5 * 4);
 };
 
 #[cfg(feature = "user")]

@@ -198,10 +198,7 @@ impl Collector {
                 },
             );
         }
-        let misses = programs
-            .iter()
-            .map(|program| program.recursion_misses)
-            .sum();
+        let misses = self.counters.missed_calls(programs);
         let count = LossCount {
             events: misses,
             ..LossCount::default()

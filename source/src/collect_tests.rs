@@ -42,6 +42,13 @@ impl Counters for FakeKernel {
         Vec::new()
     }
 
+    fn missed_calls(&self, programs: &[ProgramStats]) -> u64 {
+        programs
+            .iter()
+            .map(|program| program.recursion_misses)
+            .sum()
+    }
+
     fn flow_table_entries(&self) -> u32 {
         64
     }

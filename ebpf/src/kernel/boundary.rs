@@ -136,7 +136,7 @@ pub(crate) fn taken<A: Access>(sk: Sock, skb: *const c_void, length: i32) {
     }
 }
 
-/// Counts what a splice from kernel TLS returned.
+/// Counts what a splice from kernel TLS or MPTCP returned.
 #[inline(always)]
 pub(crate) fn spliced<A: Access>(sk: Sock, returned: i64) {
     if returned > 0

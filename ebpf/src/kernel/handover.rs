@@ -325,3 +325,10 @@ pub(crate) fn insert_cork(sk: Sock, cork: &Cork) {
     // It cannot fail for want of room.
     let _refused = CORK_TABLE.insert(sk.addr() as u64, cork, u64::from(BPF_ANY));
 }
+
+/// Out of the table.
+#[inline(always)]
+pub(crate) fn forget_cork(sk: Sock) {
+    // It fails if nothing was there.
+    let _missing = CORK_TABLE.remove(sk.addr() as u64);
+}

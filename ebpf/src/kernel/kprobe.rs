@@ -10,6 +10,7 @@ use crate::access::{Access as _, Probed};
 use crate::boundary;
 use crate::calls::{self, Call};
 use crate::globals::offset;
+use crate::handover;
 use crate::socket::Sock;
 
 /// Into `inet_sendmsg`, `inet6_sendmsg`.
@@ -51,7 +52,7 @@ fn leave_send_page(ctx: RetProbeContext) -> u32 {
     0
 }
 
-/// Into `inet_recvmsg`, `inet6_recvmsg`.
+/// Into `inet_recvmsg`, `inet6_recvmsg`, `sock_common_recvmsg`.
 #[kprobe]
 fn enter_receive(ctx: ProbeContext) -> u32 {
     let flags: i32 = ctx.arg(3).unwrap_or(0);
@@ -100,21 +101,30 @@ fn leave_receive_frames(ctx: RetProbeContext) -> u32 {
     0
 }
 
-/// Into `tls_sw_splice_read` in `net/tls/tls_sw.c`, which the fexit backend uses too: that function is
-/// in a module.
+/// Into `mptcp_splice_read` in `net/mptcp/protocol.c`, and `tls_sw_splice_read` in `net/tls/tls_sw.c`,
+/// where the fexit backend uses it too: that function is in a module.
 #[kprobe]
-fn enter_tls_splice(ctx: ProbeContext) -> u32 {
+fn enter_splice(ctx: ProbeContext) -> u32 {
     if let Some(sk) = sk(&ctx) {
         calls::enter(sk, 0, 0);
     }
     0
 }
 
-/// Out of it.
+/// Out of them.
 #[kretprobe]
-fn leave_tls_splice(ctx: RetProbeContext) -> u32 {
+fn leave_splice(ctx: RetProbeContext) -> u32 {
     if let Some(Call { sk, .. }) = calls::leave() {
         boundary::spliced::<Probed>(pointer(sk), ctx.ret());
+    }
+    0
+}
+
+/// Into `inet_release` in `net/ipv4/af_inet.c`, which ends a socket: another may get its address.
+#[kprobe]
+fn enter_release(ctx: ProbeContext) -> u32 {
+    if let Some(sk) = sk(&ctx) {
+        handover::forget_cork(sk);
     }
     0
 }

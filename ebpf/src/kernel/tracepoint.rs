@@ -10,15 +10,51 @@ use crate::access::Typed;
 use crate::boundary::{MSG_ERRQUEUE, MSG_PEEK};
 use crate::count::Moved;
 use crate::handover::Direction;
+use crate::second::{Call, Turn, is_to_count};
 use crate::socket::{Kind, Sock, kind};
 use crate::{other, tcp, udp};
 
 /// `sock_sendmsg_nosec` in `net/socket.c`: `sk`, what was returned, flags (always 0).
 #[btf_tracepoint(function = "sock_send_length")]
 fn sock_send_length(ctx: BtfTracePointContext) -> i32 {
+    if is_to_count(Turn::First, Call::Send) {
+        send(&ctx);
+    }
+    0
+}
+
+/// As above, see [`crate::second`].
+#[btf_tracepoint(function = "sock_send_length")]
+fn second_sock_send_length(ctx: BtfTracePointContext) -> i32 {
+    if is_to_count(Turn::Second, Call::Send) {
+        send(&ctx);
+    }
+    0
+}
+
+/// `sock_recvmsg_nosec` in `net/socket.c`: `sk`, what was returned, flags of the call.
+#[btf_tracepoint(function = "sock_recv_length")]
+fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
+    if is_to_count(Turn::First, Call::Receive) {
+        receive(&ctx);
+    }
+    0
+}
+
+/// As above, see [`crate::second`].
+#[btf_tracepoint(function = "sock_recv_length")]
+fn second_sock_recv_length(ctx: BtfTracePointContext) -> i32 {
+    if is_to_count(Turn::Second, Call::Receive) {
+        receive(&ctx);
+    }
+    0
+}
+
+#[inline(always)]
+fn send(ctx: &BtfTracePointContext) {
     let (sk, returned): (Sock, i32) = (ctx.arg(0), ctx.arg(1));
     let Some(kind) = kind::<Typed>(sk) else {
-        return 0;
+        return;
     };
     let bytes = i64::from(returned);
     match (kind, returned > 0) {
@@ -35,18 +71,16 @@ fn sock_send_length(ctx: BtfTracePointContext) -> i32 {
         (Kind::Frames, true) => other::frames::<Typed>(Moved::Sent(bytes)),
         (Kind::Stream(_) | Kind::Other(..) | Kind::Frames, false) => {}
     }
-    0
 }
 
-/// `sock_recvmsg_nosec` in `net/socket.c`: `sk`, what was returned, flags of the call.
-#[btf_tracepoint(function = "sock_recv_length")]
-fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
+#[inline(always)]
+fn receive(ctx: &BtfTracePointContext) {
     let (sk, returned, flags): (Sock, i32, i32) = (ctx.arg(0), ctx.arg(1), ctx.arg(2));
     if returned < 0 || flags & MSG_ERRQUEUE != 0 {
-        return 0;
+        return;
     }
     let Some(kind) = kind::<Typed>(sk) else {
-        return 0;
+        return;
     };
     let bytes = i64::from(returned);
     match (kind, returned > 0 && flags & MSG_PEEK == 0) {
@@ -63,5 +97,4 @@ fn sock_recv_length(ctx: BtfTracePointContext) -> i32 {
         (Kind::Frames, true) => other::frames::<Typed>(Moved::Received(bytes)),
         (Kind::Stream(_) | Kind::Other(..) | Kind::Frames, false) => {}
     }
-    0
 }

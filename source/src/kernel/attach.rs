@@ -27,6 +27,7 @@ pub(super) fn attach(
     let Plan {
         backend,
         hooks,
+        twice,
         degradations,
     } = plan.clone();
     let mut degradations = degradations;
@@ -60,6 +61,7 @@ pub(super) fn attach(
     let plan = Plan {
         backend,
         hooks: attached,
+        twice,
         degradations,
     };
     Ok((plan, places.probes))
@@ -122,12 +124,13 @@ fn load(ebpf: &mut Ebpf, hook: &Hook, btf: &Btf) -> Result<(), KernelError> {
         hook: name,
         refusal: refusal(&source),
     };
+    let own = hook.program();
     let done = match hook.kind {
-        HookKind::Tracepoint => program::<BtfTracePoint>(ebpf, name)?.load(name, btf),
-        HookKind::RawTracepoint => program::<RawTracePoint>(ebpf, &format!("raw_{name}"))?.load(),
-        HookKind::Cgroup => program::<CgroupSockAddr>(ebpf, name)?.load(),
-        HookKind::Entry => program::<FEntry>(ebpf, name)?.load(name, btf),
-        HookKind::Exit => program::<FExit>(ebpf, name)?.load(name, btf),
+        HookKind::Tracepoint => program::<BtfTracePoint>(ebpf, &own)?.load(name, btf),
+        HookKind::RawTracepoint => program::<RawTracePoint>(ebpf, &own)?.load(),
+        HookKind::Cgroup => program::<CgroupSockAddr>(ebpf, &own)?.load(),
+        HookKind::Entry => program::<FEntry>(ebpf, &own)?.load(name, btf),
+        HookKind::Exit => program::<FExit>(ebpf, &own)?.load(name, btf),
         HookKind::Probe(program) => load_probe(ebpf, program)?,
         HookKind::ProbePair(enter, leave) => {
             for program in enter.into_iter().chain([leave]) {
@@ -190,14 +193,15 @@ impl Places {
             hook: name,
             source: Box::new(source),
         };
+        let own = hook.program();
         match hook.kind {
             HookKind::Tracepoint => {
-                program::<BtfTracePoint>(ebpf, name)?
+                program::<BtfTracePoint>(ebpf, &own)?
                     .attach()
                     .map_err(failed)?;
             }
             HookKind::RawTracepoint => {
-                program::<RawTracePoint>(ebpf, &format!("raw_{name}"))?
+                program::<RawTracePoint>(ebpf, &own)?
                     .attach(name)
                     .map_err(failed)?;
             }
@@ -205,17 +209,17 @@ impl Places {
                 let cgroup = self.cgroup.as_ref().ok_or_else(|| {
                     failed(ProgramError::IOError(std::io::ErrorKind::NotFound.into()))
                 })?;
-                program::<CgroupSockAddr>(ebpf, name)?
+                program::<CgroupSockAddr>(ebpf, &own)?
                     // A link goes beside those of others whatever the mode; `AllowMultiple` is for
                     // the older way of attaching, and refused here.
                     .attach(cgroup, CgroupAttachMode::Single)
                     .map_err(failed)?;
             }
             HookKind::Entry => {
-                program::<FEntry>(ebpf, name)?.attach().map_err(failed)?;
+                program::<FEntry>(ebpf, &own)?.attach().map_err(failed)?;
             }
             HookKind::Exit => {
-                program::<FExit>(ebpf, name)?.attach().map_err(failed)?;
+                program::<FExit>(ebpf, &own)?.attach().map_err(failed)?;
             }
             HookKind::Probe(program) => self.probe(ebpf, name, Way::In, program)?,
             HookKind::ProbePair(enter, leave) => {

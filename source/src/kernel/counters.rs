@@ -17,6 +17,9 @@ pub(crate) trait Counters: Send {
     /// What the programs have cost since start.
     fn programs(&mut self) -> Vec<ProgramStats>;
 
+    /// Calls since start that no program may have seen, from what [`Counters::programs`] said.
+    fn missed_calls(&self, programs: &[ProgramStats]) -> u64;
+
     /// What is not seen.
     fn degradations(&mut self) -> Vec<Degradation>;
 

@@ -12,6 +12,11 @@ pub(super) struct Hook {
     pub(super) since: (u32, u32),
     pub(super) only: Only,
     pub(super) without: Without,
+    /// Whether a call that its program misses is in no row. Of the others the next one brings it up.
+    pub(super) counts_calls: bool,
+    /// Whether it is the second program of a hook, for kernels that preempt programs; its name is that
+    /// of the first after `second_`.
+    pub(super) is_second: bool,
 }
 
 /// How a program gets there.
@@ -46,6 +51,10 @@ pub(super) enum Only {
     Sendpage,
     /// If kernel TLS is there.
     Tls,
+    /// If raw and ping sockets of IPv6 have a function of their own.
+    RawIpv6,
+    /// If MPTCP has a way of splicing of its own (Linux 7.0).
+    MptcpSplice,
 }
 
 /// What the lack of a hook means.
@@ -84,13 +93,40 @@ impl Backend {
         }
     }
 
-    /// In the order in which they are attached.
+    /// Without second programs.
     pub(super) const fn hooks(self) -> &'static [Hook] {
         match self {
             Self::Fexit => FEXIT,
             Self::Tracepoint => TRACEPOINT,
             Self::Kprobe => KPROBE,
         }
+    }
+
+    /// In the order in which they are attached, with second programs if the kernel preempts programs.
+    ///
+    /// Of a tracepoint programs run in the order in which they were attached (`tracepoint_add_func` in
+    /// `kernel/tracepoint.c`), of a function the last one is the first
+    /// (`__bpf_trampoline_link_prog` in `kernel/bpf/trampoline.c`).
+    pub(super) fn attached(self, twice: bool) -> Vec<Hook> {
+        let second = |hook: &Hook| {
+            let has_second = twice && hook.counts_calls && self != Self::Kprobe;
+            has_second.then_some(Hook {
+                is_second: true,
+                ..*hook
+            })
+        };
+        self.hooks()
+            .iter()
+            .flat_map(|hook| match hook.kind {
+                HookKind::Entry | HookKind::Exit => [second(hook), Some(*hook)],
+                HookKind::Tracepoint
+                | HookKind::RawTracepoint
+                | HookKind::Cgroup
+                | HookKind::Probe(_)
+                | HookKind::ProbePair(..) => [Some(*hook), second(hook)],
+            })
+            .flatten()
+            .collect()
     }
 
     /// The program that finds the TCP sockets which are there already.
@@ -115,18 +151,31 @@ impl Hook {
                 protocols.contains(&Protocol::Udp) || protocols.contains(&Protocol::UdpLite)
             }
             Only::Frames => protocols.contains(&Protocol::Packet),
-            Only::Tls => protocols.contains(&Protocol::Tcp),
+            Only::Tls | Only::MptcpSplice => protocols.contains(&Protocol::Tcp),
+            Only::RawIpv6 => {
+                protocols.contains(&Protocol::Icmp) || protocols.contains(&Protocol::Raw)
+            }
             Only::Always | Only::Sendpage => true,
+        }
+    }
+
+    /// The name of its program in the object, unless it is a probe.
+    pub(super) fn program(&self) -> String {
+        match (self.kind, self.is_second) {
+            (HookKind::RawTracepoint, _) => format!("raw_{}", self.name),
+            (_, true) => format!("second_{}", self.name),
+            (_, false) => self.name.to_owned(),
         }
     }
 
     /// The names of its programs in the object.
     pub(super) fn programs(&self) -> Vec<String> {
         match self.kind {
-            HookKind::RawTracepoint => vec![format!("raw_{}", self.name)],
-            HookKind::Tracepoint | HookKind::Cgroup | HookKind::Entry | HookKind::Exit => {
-                vec![self.name.to_owned()]
-            }
+            HookKind::RawTracepoint
+            | HookKind::Tracepoint
+            | HookKind::Cgroup
+            | HookKind::Entry
+            | HookKind::Exit => vec![self.program()],
             HookKind::Probe(program) => vec![program.to_owned()],
             HookKind::ProbePair(enter, leave) => enter
                 .into_iter()
@@ -144,6 +193,19 @@ const fn hook(name: &'static str, kind: HookKind, since: (u32, u32)) -> Hook {
         since,
         only: Only::Always,
         without: Without::Nothing,
+        counts_calls: !matches!(
+            kind,
+            HookKind::RawTracepoint | HookKind::Cgroup | HookKind::Tracepoint
+        ),
+        is_second: false,
+    }
+}
+
+/// A tracepoint that tells what a call returned.
+const fn call(name: &'static str) -> Hook {
+    Hook {
+        counts_calls: true,
+        ..hook(name, HookKind::Tracepoint, (6, 3))
     }
 }
 
@@ -174,15 +236,15 @@ const TLS_SPLICE: Hook = or(
         Only::Tls,
         hook(
             "tls_sw_splice_read",
-            HookKind::ProbePair(Some("enter_tls_splice"), "leave_tls_splice"),
+            HookKind::ProbePair(Some("enter_splice"), "leave_splice"),
             (4, 17),
         ),
     ),
 );
 
 const TRACEPOINT: &[Hook] = &[
-    hook("sock_send_length", HookKind::Tracepoint, (6, 3)),
-    hook("sock_recv_length", HookKind::Tracepoint, (6, 3)),
+    call("sock_send_length"),
+    call("sock_recv_length"),
     hook("tcp_rcv_space_adjust", HookKind::Tracepoint, (4, 15)),
     hook("inet_sock_set_state", HookKind::Tracepoint, (4, 16)),
     hook("tcp_destroy_sock", HookKind::Tracepoint, (4, 16)),
@@ -204,6 +266,14 @@ const FEXIT: &[Hook] = &[
     ),
     hook("inet_recvmsg", HookKind::Exit, (5, 11)),
     hook("inet6_recvmsg", HookKind::Exit, (5, 11)),
+    only(
+        Only::RawIpv6,
+        hook("sock_common_recvmsg", HookKind::Exit, (5, 11)),
+    ),
+    only(
+        Only::MptcpSplice,
+        hook("mptcp_splice_read", HookKind::Exit, (7, 0)),
+    ),
     only(
         Only::Datagrams,
         hook("skb_consume_udp", HookKind::Entry, (5, 11)),
@@ -229,6 +299,19 @@ const KPROBE: &[Hook] = &[
     ),
     hook("inet_recvmsg", RECEIVE, (5, 8)),
     hook("inet6_recvmsg", RECEIVE, (5, 8)),
+    only(Only::RawIpv6, hook("sock_common_recvmsg", RECEIVE, (5, 8))),
+    only(
+        Only::MptcpSplice,
+        hook(
+            "mptcp_splice_read",
+            HookKind::ProbePair(Some("enter_splice"), "leave_splice"),
+            (7, 0),
+        ),
+    ),
+    only(
+        Only::Datagrams,
+        hook("inet_release", HookKind::Probe("enter_release"), (5, 8)),
+    ),
     only(
         Only::Datagrams,
         hook(

@@ -19,7 +19,7 @@ use super::offsets::offsets;
 use super::plan::{Plan, frames_in_rings, plans};
 use super::probe::{Facts, facts};
 use super::rings;
-use super::syscall::{self, ProgramCounts};
+use super::syscall::{self, ProgramCounts, Undisturbed};
 use super::tracefs::Probes;
 use crate::config::{ProcessNetworkConfig, RemoteSelection};
 use crate::pipeline::{Degradation, ProgramStats, Protocol};
@@ -117,8 +117,8 @@ fn load_plan(
     btf: &AyaBtf,
     config: &ProcessNetworkConfig,
 ) -> Result<Loaded, KernelError> {
-    let settings = settings(config);
-    let sizes = sizes(plan.backend, config);
+    let settings = settings(config, plan.twice);
+    let sizes = sizes(plan, config);
     let mut ebpf = match load_object(offsets, &settings, &sizes) {
         // Kernels before 5.11 charge maps to a limit that is small by default.
         Err(_too_much) if syscall::lift_memory_limit() => load_object(offsets, &settings, &sizes)?,
@@ -133,8 +133,8 @@ fn load_plan(
 }
 
 /// Entries of the maps whose size depends on what is loaded.
-fn sizes(backend: Backend, config: &ProcessNetworkConfig) -> [(&'static str, u32); 4] {
-    let (sockets, calls) = match backend {
+fn sizes(plan: &Plan, config: &ProcessNetworkConfig) -> [(&'static str, u32); 5] {
+    let (sockets, calls) = match plan.backend {
         Backend::Fexit => (1, MAX_CALLS),
         Backend::Tracepoint => (1, 1),
         Backend::Kprobe => (MAX_SOCKETS, MAX_CALLS),
@@ -145,6 +145,7 @@ fn sizes(backend: Backend, config: &ProcessNetworkConfig) -> [(&'static str, u32
         ("FLOWS_1", flows),
         ("STREAM_TABLE", sockets),
         ("CALLS", calls),
+        ("MARKS", if plan.twice { MAX_CALLS } else { 1024 }),
     ]
 }
 
@@ -156,11 +157,44 @@ const MAX_CALLS: u32 = 16_384;
 
 impl Counters for Kernel {
     fn drain(&mut self) -> Result<Drained, KernelError> {
+        // While a map is read, the kernel runs no probe on this CPU (`bpf_disable_instrumentation` in
+        // `include/linux/bpf.h`): whoever took it from us meanwhile would not be counted.
+        let _undisturbed = (self.plan.backend == Backend::Kprobe).then(Undisturbed::begin);
         self.maps.drain()
     }
 
     fn losses(&mut self) -> Result<Vec<(Loss, LossCount)>, KernelError> {
         self.maps.losses()
+    }
+
+    fn missed_calls(&self, programs: &[ProgramStats]) -> u64 {
+        let misses = |name: &str| {
+            let program = programs.iter().find(|program| program.hook == name)?;
+            Some(program.recursion_misses)
+        };
+        let mut names: Vec<(String, Option<String>)> = Vec::new();
+        for hook in &self.plan.hooks {
+            let second = |name: &str| self.plan.twice.then(|| format!("second_{name}"));
+            // What this one misses is seen when more is taken from the stream, or at its end.
+            if hook.is_second || hook.name == "tcp_rcv_space_adjust" {
+                continue;
+            }
+            for name in hook.programs() {
+                let both = (name.clone(), second(&name));
+                if !names.contains(&both) {
+                    names.push(both);
+                }
+            }
+        }
+        names
+            .iter()
+            .filter_map(|(first, second)| {
+                let missed = misses(first)?;
+                // A call is lost if both were held up at once, so not more often than either was.
+                let by_second = second.as_deref().and_then(misses);
+                Some(by_second.map_or(missed, |by_second| missed.min(by_second)))
+            })
+            .sum()
     }
 
     fn programs(&mut self) -> Vec<ProgramStats> {
@@ -220,7 +254,7 @@ fn unsupported(facts: &Facts, blockers: &[Degradation]) -> KernelError {
     }
 }
 
-fn settings(config: &ProcessNetworkConfig) -> Settings {
+fn settings(config: &ProcessNetworkConfig, twice: bool) -> Settings {
     let RemoteSelection { include, exclude } = &config.remotes;
     Settings {
         protocols: config
@@ -231,6 +265,7 @@ fn settings(config: &ProcessNetworkConfig) -> Settings {
         loopback: config.loopback.into(),
         remotes_included: (!include.is_empty()).into(),
         remotes_excluded: (!exclude.is_empty()).into(),
+        twice: twice.into(),
     }
 }
 
@@ -304,7 +339,8 @@ mod tests {
             loopback: 0,
             remotes_included: 0,
             remotes_excluded: 1,
+            twice: 1,
         };
-        assert_eq!(settings(&config), expected);
+        assert_eq!(settings(&config, true), expected);
     }
 }

@@ -11,6 +11,8 @@ use crate::pipeline::{Degradation, Protocol};
 pub(super) struct Plan {
     pub(super) backend: Backend,
     pub(super) hooks: Vec<Hook>,
+    /// Whether hooks that count calls have a second program.
+    pub(super) twice: bool,
     pub(super) degradations: Vec<Degradation>,
 }
 
@@ -56,7 +58,12 @@ fn wanted(choice: BackendChoice) -> Vec<Backend> {
 }
 
 fn plan(backend: Backend, facts: &Facts, config: &ProcessNetworkConfig) -> Plan {
-    let hooks = hooks(backend, facts, config).collect();
+    let twice = match backend {
+        Backend::Fexit => facts.preempts_functions,
+        Backend::Tracepoint => facts.preempts_tracepoints,
+        Backend::Kprobe => false,
+    };
+    let hooks = hooks(backend, facts, config, twice).collect();
     let counts = |protocol: Protocol| config.protocols.contains(&protocol);
     let mut degradations = Vec::new();
     if backend.needs_addresses_handed_over() {
@@ -69,11 +76,17 @@ fn plan(backend: Backend, facts: &Facts, config: &ProcessNetworkConfig) -> Plan 
     }
     if counts(Protocol::Tcp) {
         degradations.extend(tls(backend, facts));
+        let splices_mptcp = facts.functions.contains(&"mptcp_splice_read");
+        let sees_functions = backend != Backend::Tracepoint;
+        degradations.extend((splices_mptcp && !sees_functions).then(mptcp_splice));
     }
+    let is_held_up = backend == Backend::Kprobe && facts.preempts_functions;
+    degradations.extend(is_held_up.then(preempted));
     degradations.extend(facts.in_pid_namespace.then(pid_namespace));
     Plan {
         backend,
         hooks,
+        twice,
         degradations,
     }
 }
@@ -83,19 +96,21 @@ fn hooks<'a>(
     backend: Backend,
     facts: &'a Facts,
     config: &'a ProcessNetworkConfig,
+    twice: bool,
 ) -> impl Iterator<Item = Hook> + 'a {
     let is_there = move |hook: &Hook| match (hook.kind, hook.only) {
         (HookKind::Cgroup, _) => facts.cgroup.is_ok(),
         (_, Only::Sendpage) => facts.has_sendpage,
         (_, Only::Tls) => facts.tls == Tls::Loaded && facts.may_probe.is_ok(),
-        (_, Only::Frames) => facts.functions.contains(&hook.name),
+        (_, Only::Frames | Only::RawIpv6 | Only::MptcpSplice) => {
+            facts.functions.contains(&hook.name)
+        }
         (_, Only::Always | Only::Datagrams) => true,
     };
     backend
-        .hooks()
-        .iter()
+        .attached(twice)
+        .into_iter()
         .filter(move |hook| hook.is_for(&config.protocols) && is_there(hook))
-        .copied()
 }
 
 /// Why a backend cannot be tried.
@@ -125,7 +140,7 @@ fn missing_hooks(
     facts: &Facts,
     config: &ProcessNetworkConfig,
 ) -> Option<Degradation> {
-    let missing: Vec<Hook> = hooks(backend, facts, config)
+    let missing: Vec<Hook> = hooks(backend, facts, config, false)
         .filter(|hook| hook.without == Without::Nothing)
         .filter(|hook| match hook.kind {
             HookKind::Tracepoint | HookKind::RawTracepoint => {
@@ -209,6 +224,27 @@ fn sendpage() -> Degradation {
          other sends"
             .to_owned(),
         "use Linux 6.5 or later, or the backend fexit or kprobe",
+    )
+}
+
+/// What the tracepoint backend does not see of MPTCP.
+fn mptcp_splice() -> Degradation {
+    blocker(
+        "mptcp_splice",
+        "bytes received by splice over MPTCP are not seen: no tracepoint shows them".to_owned(),
+        "use the backend fexit or kprobe, where the kernel allows it",
+    )
+}
+
+/// `trace_call_bpf` in `kernel/trace/bpf_trace.c` runs one program of all probes on a CPU at a time, and
+/// a return probe may be preempted there (kernel 6.1 and later, where it is a `rethook`).
+fn preempted() -> Degradation {
+    blocker(
+        "probes_preempted",
+        "a call may be missed while another process is held up inside a probe: this kernel can take \
+         the CPU away from it (the number of calls is the loss `recursion_missed`)"
+            .to_owned(),
+        "use the backend fexit or tracepoint, or boot with preempt=none",
     )
 }
 

@@ -27,11 +27,15 @@ fn hardened() -> Facts {
             "skb_consume_udp",
             "packet_sendmsg",
             "packet_recvmsg",
+            "sock_common_recvmsg",
+            "inet_release",
         ],
         cgroup: Ok(PathBuf::from("/sys/fs/cgroup")),
         lockdown: Some("integrity".to_owned()),
         tls: Tls::Missing,
         has_sendpage: false,
+        preempts_functions: false,
+        preempts_tracepoints: false,
         in_pid_namespace: false,
     }
 }
@@ -115,9 +119,12 @@ fn trampolines_and_probes_miss_nothing() {
         let Plan {
             backend,
             hooks,
+            twice,
             degradations,
         } = first(&old(), &choosing(choice));
-        assert_eq!(hooks, backend.hooks());
+        let there = |hook: &&Hook| hook.only != Only::MptcpSplice;
+        let expected: Vec<Hook> = backend.hooks().iter().filter(there).copied().collect();
+        assert_eq!((hooks, twice), (expected, false));
         assert_eq!(degradations, []);
     }
 }
@@ -141,6 +148,54 @@ fn what_tracepoints_miss_is_said_where_it_can_happen() {
         ..tracepoint
     };
     assert_eq!(first(&hardened(), &only_tcp).degradations, []);
+}
+
+#[test]
+fn where_programs_can_be_preempted_calls_are_counted_by_two() {
+    let facts = Facts {
+        preempts_functions: true,
+        preempts_tracepoints: true,
+        ..open()
+    };
+    let plan = |choice| first(&facts, &choosing(choice));
+    let names = |plan: &Plan| -> Vec<String> { plan.hooks.iter().map(Hook::program).collect() };
+    let fexit = plan(BackendChoice::Fexit);
+    let place = |names: &[String], name: &str| names.iter().position(|other| other == name);
+    let of_fexit = names(&fexit);
+    assert!(fexit.twice);
+    assert!(
+        place(&of_fexit, "second_inet_sendmsg").unwrap()
+            < place(&of_fexit, "inet_sendmsg").unwrap()
+    );
+    assert_eq!(place(&of_fexit, "second_tcp_destroy_sock"), None);
+    let tracepoint = plan(BackendChoice::Tracepoint);
+    assert_eq!(
+        names(&tracepoint)[..4],
+        [
+            "sock_send_length",
+            "second_sock_send_length",
+            "sock_recv_length",
+            "second_sock_recv_length"
+        ]
+    );
+    let kprobe = plan(BackendChoice::Kprobe);
+    assert!(!kprobe.twice && kprobe.hooks.iter().all(|hook| !hook.is_second));
+    assert_eq!(codes(&kprobe.degradations), ["probes_preempted"]);
+}
+
+#[test]
+fn splicing_over_mptcp_is_seen_where_functions_are() {
+    let mut facts = open();
+    facts.functions.push("mptcp_splice_read");
+    let tracepoint = first(&facts, &choosing(BackendChoice::Tracepoint));
+    assert!(codes(&tracepoint.degradations).contains(&"mptcp_splice"));
+    let fexit = first(&facts, &choosing(BackendChoice::Fexit));
+    assert!(
+        fexit
+            .hooks
+            .iter()
+            .any(|hook| hook.only == Only::MptcpSplice)
+    );
 }
 
 #[test]

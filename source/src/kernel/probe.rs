@@ -34,6 +34,10 @@ pub(super) struct Facts {
     pub(super) tls: Tls,
     /// Whether sockets still have `sendpage`, which passes no tracepoint (before 6.5).
     pub(super) has_sendpage: bool,
+    /// Whether a program on the way out of a function may be preempted.
+    pub(super) preempts_functions: bool,
+    /// Whether a program of a tracepoint may be preempted.
+    pub(super) preempts_tracepoints: bool,
     /// Whether we see other process numbers than the kernel's.
     pub(super) in_pid_namespace: bool,
 }
@@ -77,7 +81,10 @@ pub(super) fn facts() -> (Facts, Option<Btf>) {
         Err(error) => (None, Err(error)),
     };
     let release = release();
+    let preempts = is_preemptible();
     let facts = Facts {
+        preempts_functions: preempts,
+        preempts_tracepoints: preempts && preempts_tracepoints(&release),
         tls: tls(&release),
         has_sendpage,
         in_pid_namespace: in_pid_namespace(),
@@ -92,6 +99,36 @@ pub(super) fn facts() -> (Facts, Option<Btf>) {
         lockdown: lockdown(),
     };
     (facts, btf)
+}
+
+/// Whether the kernel takes the CPU away from itself. Where that can be chosen at boot and we may not
+/// see what was, it does.
+fn is_preemptible() -> bool {
+    let version = std::fs::read_to_string("/proc/sys/kernel/version").unwrap_or_default();
+    let chosen = std::fs::read_to_string("/sys/kernel/debug/sched/preempt").ok();
+    preempts(&version, chosen.as_deref())
+}
+
+/// From the likes of `#1 SMP PREEMPT_DYNAMIC Debian` and `none (voluntary) full`.
+fn preempts(version: &str, chosen: Option<&str>) -> bool {
+    let is_built_so = version.contains("PREEMPT");
+    let is_chosen_at_boot = version.contains("PREEMPT_DYNAMIC");
+    match chosen {
+        Some(chosen) if is_chosen_at_boot => {
+            !chosen.contains("(none)") && !chosen.contains("(voluntary)")
+        }
+        Some(_) | None => is_built_so,
+    }
+}
+
+/// Before 6.19 the kernel holds on to the CPU while the programs of a tracepoint run (`__DO_TRACE` in
+/// `include/linux/tracepoint.h`).
+fn preempts_tracepoints(release: &str) -> bool {
+    let mut numbers = release
+        .split(|byte: char| !byte.is_ascii_digit())
+        .map_while(|number| number.parse::<u32>().ok());
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    version >= (6, 19)
 }
 
 fn release() -> String {
@@ -126,4 +163,32 @@ fn tls(release: &str) -> Tls {
 fn in_pid_namespace() -> bool {
     std::fs::read_link("/proc/self/ns/pid")
         .is_ok_and(|namespace| namespace != Path::new("pid:[4026531836]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preemption_is_what_was_built_or_chosen() {
+        let dynamic = "#1 SMP PREEMPT_DYNAMIC Debian 6.1";
+        assert!(!preempts("#1 SMP Debian", None));
+        assert!(preempts("#1 SMP PREEMPT Debian", None));
+        assert!(preempts(dynamic, None));
+        assert!(!preempts(dynamic, Some("none (voluntary) full\n")));
+        assert!(preempts(dynamic, Some("none voluntary full (lazy)\n")));
+    }
+
+    #[test]
+    fn tracepoints_are_preempted_from_a_release_on() {
+        for (release, expected) in [
+            ("6.18.44-fc-v657", false),
+            ("6.1.0-50-cloud-amd64", false),
+            ("6.19.0", true),
+            ("7.3.4+deb13-cloud-amd64", true),
+            ("unknown", false),
+        ] {
+            assert_eq!(preempts_tracepoints(release), expected, "{release}");
+        }
+    }
 }

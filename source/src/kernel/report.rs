@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::hooks::{Backend, HookKind};
+use super::hooks::{Backend, HookKind, Only};
 use super::plan::{Plan, plans};
 use super::probe::{Facts, Tls, facts};
 use crate::config::ProcessNetworkConfig;
@@ -58,12 +58,17 @@ pub fn examine(config: &ProcessNetworkConfig) -> KernelReport {
         Ok(Plan {
             backend,
             hooks,
+            twice: _,
             degradations,
         }) => KernelReport {
             kernel,
             facts: listed,
             backend: Some(backend.name().to_owned()),
-            hooks: hooks.iter().map(|hook| hook.name.to_owned()).collect(),
+            hooks: hooks
+                .iter()
+                .filter(|hook| !hook.is_second)
+                .map(|hook| hook.name.to_owned())
+                .collect(),
             degradations,
             blockers: Vec::new(),
         },
@@ -91,6 +96,8 @@ fn listed(facts: &Facts) -> Vec<Fact> {
         lockdown,
         tls,
         has_sendpage,
+        preempts_functions,
+        preempts_tracepoints: _,
         in_pid_namespace: _,
     } = facts;
     let mut listed = vec![
@@ -112,7 +119,12 @@ fn listed(facts: &Facts) -> Vec<Fact> {
             // Functions are the same as of the backend before, but those of modules.
             HookKind::Probe(_) | HookKind::ProbePair(..) | HookKind::Cgroup => continue,
         };
-        if named.contains(&hook.name) || (hook.name == "inet_sendpage" && !has_sendpage) {
+        let is_optional = match hook.only {
+            Only::Sendpage => !has_sendpage,
+            Only::MptcpSplice => !is_there,
+            Only::Always | Only::Datagrams | Only::Frames | Only::RawIpv6 | Only::Tls => false,
+        };
+        if named.contains(&hook.name) || is_optional {
             continue;
         }
         named.push(hook.name);
@@ -136,6 +148,12 @@ fn listed(facts: &Facts) -> Vec<Fact> {
         ),
         Tls::Missing => fact("kernel TLS", FactState::No, None),
     });
+    let preempts = if *preempts_functions {
+        FactState::Yes
+    } else {
+        FactState::No
+    };
+    listed.push(fact("kernel preempts itself", preempts, None));
     listed.push(match cgroup {
         Ok(folder) => fact(
             "cgroup v2",

@@ -175,6 +175,40 @@ pub(super) fn lift_memory_limit() -> bool {
     unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) == 0 }
 }
 
+/// Keeps other processes from taking the CPU away from this thread. Dropping it lets them again.
+#[derive(Debug)]
+pub(super) struct Undisturbed {
+    before: Option<(i32, libc::sched_param)>,
+}
+
+impl Undisturbed {
+    /// From now on, if we may.
+    pub(super) fn begin() -> Self {
+        // SAFETY: all zero is valid for a structure of integers; the pointers are valid; 0 is this
+        // thread.
+        let before = unsafe {
+            let mut before: libc::sched_param = zeroed();
+            let policy = libc::sched_getscheduler(0);
+            let mut lowest = before;
+            lowest.sched_priority = 1;
+            let is_known = policy >= 0 && libc::sched_getparam(0, &raw mut before) == 0;
+            (is_known && libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const lowest) == 0)
+                .then_some((policy, before))
+        };
+        Self { before }
+    }
+}
+
+impl Drop for Undisturbed {
+    fn drop(&mut self) {
+        if let Some((policy, before)) = &self.before {
+            // It cannot fail: what we had we may have.
+            // SAFETY: the pointer is valid.
+            let _back = unsafe { libc::sched_setscheduler(0, *policy, before) };
+        }
+    }
+}
+
 /// `BPF_FUNC_get_current_task_btf` in `include/uapi/linux/bpf.h`, kernel 5.11 and later.
 const GET_CURRENT_TASK_BTF: i32 = 158;
 
