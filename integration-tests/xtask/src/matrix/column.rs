@@ -172,6 +172,7 @@ pub(super) mod tests {
             group: "TCP".to_owned(),
             direction: "send".to_owned(),
             calls: [("tcp_sendmsg".to_owned(), 12)].into(),
+            entered: 12,
             runs: [("inet_sendmsg".to_owned(), 12)].into(),
             exception: String::new(),
             is_well,

@@ -44,7 +44,7 @@ pub(super) struct Daemon {
     pub(super) programs: Vec<String>,
     pub(super) degradations: Vec<Degradation>,
     pub(super) losses: BTreeMap<String, Value>,
-    pub(super) load_ms: Value,
+    pub(super) load_ms: f64,
     pub(super) instructions: u64,
     pub(super) memory_bytes: u64,
 }
@@ -62,6 +62,8 @@ pub(super) struct Calls {
     pub(super) group: String,
     pub(super) direction: String,
     pub(super) calls: BTreeMap<String, u64>,
+    /// Calls that sockets made; the others are calls of one function by another.
+    pub(super) entered: u64,
     pub(super) runs: BTreeMap<String, u64>,
     pub(super) exception: String,
     pub(super) is_well: bool,

@@ -1,6 +1,6 @@
 //! The tables, as people read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -95,7 +95,7 @@ impl Notes {
     fn list(&self) -> String {
         let reasons = self.0.iter().enumerate();
         reasons
-            .map(|(index, reason)| format!("{}. {reason}\n", index + 1))
+            .map(|(index, reason)| format!("{}. {}\n", index + 1, reason.replace('\n', " ")))
             .collect()
     }
 }
@@ -140,51 +140,93 @@ fn mark(verdict: Option<&Verdict>, notes: &mut Notes) -> String {
     format!("{mark}<sup>{}</sup>", notes.number(reason))
 }
 
-/// Calls beside runs. Kernels of which all figures are the same have one line.
+/// Calls beside runs.
 fn calls(columns: &[Column]) -> String {
-    const INTRODUCTION: &str = "## Every call is one run\n\nCalls as the kernel's own tracing counts \
-        them (kprobe events, no eBPF), beside runs of our hooks while the same rows ran. Our hooks \
-        are one level above the functions; every call that a socket makes of them is one run.\n\n";
-    let mut lines: BTreeMap<(usize, Vec<String>), Vec<String>> = BTreeMap::new();
-    for column in columns {
-        let measured = column.measured();
-        for (number, calls) in measured.iter().flat_map(|m| m.calls.iter().enumerate()) {
-            let Calls {
-                group,
-                direction,
-                calls,
-                runs,
-                exception,
-                is_well,
-            } = calls;
-            let cells = vec![
-                format!("{group}, {direction}"),
-                figures(calls),
-                figures(runs),
-                if *is_well { "✓" } else { "✗" }.to_owned(),
-                exception.clone(),
-            ];
-            lines
-                .entry((number, cells))
-                .or_default()
-                .push(column.heading());
+    const INTRODUCTION: &str = "## Every call is one run\n\nThe kernel's own tracing counts calls (kprobe \
+        events, no eBPF) beside the runs of our hooks, while the same rows run and nothing else does. \
+        Our hooks are one level above the functions: each cell has the calls that sockets made, and \
+        the runs.\n\n";
+    let measured: Vec<(&Column, &Measured)> = columns
+        .iter()
+        .filter_map(|column| Some((column, column.measured()?)))
+        .filter(|(_, measured)| !measured.calls.is_empty())
+        .collect();
+    let mut groups: Vec<(&str, &str)> = Vec::new();
+    for calls in measured.iter().flat_map(|(_, measured)| &measured.calls) {
+        let group = (calls.group.as_str(), calls.direction.as_str());
+        if !groups.contains(&group) {
+            groups.push(group);
         }
     }
     let mut text = INTRODUCTION.to_owned();
-    text.push_str("| rows | calls | runs | | exception | where |\n|---|---|---|:-:|---|---|\n");
-    for ((_number, mut cells), headings) in lines {
-        cells.push(headings.join(", "));
+    let headings = measured.iter().map(|(column, _)| column.heading());
+    let headings: Vec<String> = ["rows".to_owned(), "functions".to_owned()]
+        .into_iter()
+        .chain(headings)
+        .collect();
+    line(&mut text, &headings);
+    line(&mut text, &vec!["---".to_owned(); headings.len()]);
+    let mut notes = Notes::default();
+    for group in groups {
+        let of_group = |measured: &&Measured| {
+            let mut calls = measured.calls.iter();
+            calls
+                .find(|calls| (calls.group.as_str(), calls.direction.as_str()) == group)
+                .cloned()
+        };
+        let each: Vec<Option<Calls>> = measured.iter().map(|(_, m)| of_group(m)).collect();
+        let functions = names(each.iter().flatten().flat_map(|calls| calls.calls.keys()));
+        let cells = each
+            .iter()
+            .map(|calls| compared(calls.as_ref(), &mut notes));
+        let (name, direction) = group;
+        let cells: Vec<String> = [format!("{name}, {direction}"), functions]
+            .into_iter()
+            .chain(cells)
+            .collect();
         line(&mut text, &cells);
+    }
+    text.push('\n');
+    text.push_str(&notes.list());
+    text.push_str(&hooks(&measured));
+    text
+}
+
+/// `12 = 12`
+fn compared(calls: Option<&Calls>, notes: &mut Notes) -> String {
+    let Some(calls) = calls else {
+        return "–".to_owned();
+    };
+    let runs: u64 = calls.runs.values().sum();
+    let sign = if calls.is_well { "=" } else { "✗" };
+    let note = match calls.exception.as_str() {
+        "" => String::new(),
+        exception => format!("<sup>{}</sup>", notes.number(exception)),
+    };
+    format!("{} {sign} {runs}{note}", calls.entered)
+}
+
+/// Whose runs were counted, by backend.
+fn hooks(measured: &[(&Column, &Measured)]) -> String {
+    let mut text = String::new();
+    let mut backends: Vec<_> = measured.iter().map(|(column, _)| column.backend).collect();
+    backends.sort();
+    backends.dedup();
+    for backend in backends {
+        let of_backend = measured
+            .iter()
+            .filter(|(column, _)| column.backend == backend);
+        let calls = of_backend.flat_map(|(_, measured)| &measured.calls);
+        let hooks = names(calls.flat_map(|calls| calls.runs.keys()));
+        writeln!(text, "- runs, {}: {hooks}", backend.name()).expect("a string takes it");
     }
     text
 }
 
-fn figures(figures: &BTreeMap<String, u64>) -> String {
-    let each = figures.iter().filter(|(_, count)| **count > 0);
-    let each: Vec<String> = each
-        .map(|(name, count)| format!("`{name}` {count}"))
-        .collect();
-    each.join(", ")
+/// Each once, in the order of the alphabet.
+fn names<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: BTreeSet<String> = names.map(|name| format!("`{name}`")).collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// What the daemon said of itself.
@@ -211,7 +253,7 @@ fn daemons(columns: &[Column]) -> String {
                 column.heading(),
                 daemon.programs.len().to_string(),
                 daemon.instructions.to_string(),
-                daemon.load_ms.to_string(),
+                format!("{:.0}", daemon.load_ms),
                 daemon.memory_bytes.to_string(),
                 codes.join(", "),
                 losses.join(", "),
@@ -266,7 +308,8 @@ mod tests {
             "1. no MPTCP: CONFIG_MPTCP is not set\n2. x|y\n",
             "| 6.1.0-50-cloud-amd64 | kprobe | 1 | 1 | 0 | 0 | 2 | 0 |",
             "| 6.1.0-50-cloud-amd64 | kprobe | 1 | 2 | 1 | 0 | 0 | 1 |",
-            "| TCP, send | `tcp_sendmsg` 12 | `inet_sendmsg` 12 | ✓ |  | 6.1 K, 6.1 K |",
+            "| TCP, send | `tcp_sendmsg` | 12 = 12 | 12 = 12 |",
+            "- runs, kprobe: `inet_sendmsg`\n",
         ] {
             assert!(text.contains(expected), "{expected} is not in\n{text}");
         }

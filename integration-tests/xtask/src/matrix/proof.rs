@@ -1,8 +1,8 @@
 //! What a row may be left out for: only what the kernel says of itself.
 
 /// Whether a reason such as `no MPTCP: CONFIG_MPTCP is not set` holds for this kernel. It names an
-/// option that the kernel was built without, or a release that is later than the kernel's, or a
-/// setting with its value.
+/// option that the kernel was built without, or a release that is later than the kernel's, or the
+/// file in which the kernel said it: a setting, or its list of protocols.
 pub(super) fn holds(reason: &str, configuration: &str, release: &str) -> bool {
     let is_built_without = |word: &str| {
         word.starts_with("CONFIG_") && !configuration.is_empty() && !is_set(configuration, word)
@@ -14,12 +14,14 @@ pub(super) fn holds(reason: &str, configuration: &str, release: &str) -> bool {
     let words: Vec<&str> = reason
         .split(|letter: char| letter.is_whitespace() || letter == ',')
         .collect();
-    let is_setting = words.iter().any(|word| word.starts_with("/proc/sys/"));
+    let is_said_by_the_kernel = words
+        .iter()
+        .any(|word| word.starts_with("/proc/sys/") || *word == "/proc/net/protocols");
     words.iter().any(|word| is_built_without(word))
         || words
             .windows(2)
             .any(|pair| pair[0] == "Linux" && is_later(pair[1]))
-        || is_setting
+        || is_said_by_the_kernel
 }
 
 fn is_set(configuration: &str, option: &str) -> bool {
@@ -51,6 +53,9 @@ mod tests {
         assert!(!holds("no TLS: CONFIG_TLS is not set"));
         assert!(holds("no zero copy: Linux 6.3 has it, this is 6.1"));
         assert!(!holds("no zero copy: Linux 5.10 has it, this is 6.1"));
+        assert!(holds(
+            "no UDP-Lite: Linux 6.1 does not list it in /proc/net/protocols"
+        ));
         assert!(!holds("it did not work"));
     }
 
