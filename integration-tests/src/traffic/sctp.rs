@@ -114,7 +114,7 @@ fn one_to_many(name: &str, version: Version) -> io::Result<()> {
                 ledger.sent(Protocol::Sctp, Some(remote), sent);
             }
             // The last answer must be out before the socket goes.
-            sys::receive(&server, &mut [0; 2000], 0).map(|received| {
+            sys::receive_from(&server, &mut [0; 2000], 0).map(|(received, _here)| {
                 ledger.received(Protocol::Sctp, Some(here), received);
             })
         },

@@ -1,6 +1,7 @@
 //! TLS in the kernel: what calls return, and what is to be reported, is the plain text.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 
 use super::pipes::{send_file, splice_in};
@@ -8,7 +9,7 @@ use super::{PAYLOAD, Side, Stream, peek, read, send};
 use crate::traffic::needs::{Proof, lack};
 use crate::traffic::place::{Family, Place};
 use crate::traffic::sys::socket::set_bytes;
-use crate::traffic::{Case, Lack, process};
+use crate::traffic::{Case, Lack, process, sys};
 
 /// One row for each way.
 pub const CASES: &[Case] = &[
@@ -33,16 +34,20 @@ pub const CASES: &[Case] = &[
 /// Both ends have agreed on keys already.
 fn encrypted(name: &str, place: &Place, client: Side, server: Side) -> io::Result<()> {
     let (listener, address) = place.listen(Family::V4)?;
+    // A socket whose other end has closed takes no keys any more.
+    let (is_ready, ready) = sys::pipe()?;
     process::pair(
         name,
         |ledger| {
             let mut stream = Stream::accept(&listener, ledger)?;
             encrypt(&stream.stream)?;
+            sys::write(&ready, b"!")?;
             server(&mut stream)
         },
         |ledger| {
             let mut stream = Stream::connect(address, ledger)?;
             encrypt(&stream.stream)?;
+            File::from(is_ready.try_clone()?).read_exact(&mut [0])?;
             client(&mut stream)
         },
     )
