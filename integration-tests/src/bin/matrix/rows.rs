@@ -31,7 +31,10 @@ const CABLE: [&str; 9] = [
 
 /// What is missed where the daemon says so: row, backend, code of the degradation.
 /// `splice` from kernel TLS passes no tracepoint: `tls_sw_splice_read` calls none.
-const DEGRADED: &[(&str, Backend, &str)] = &[("ktls-spl-in", Backend::Tracepoint, "ktls_splice")];
+const DEGRADED: &[(&str, Backend, &str)] = &[
+    ("ktls-spl-in", Backend::Tracepoint, "ktls_splice"),
+    ("mptcp-spl-in", Backend::Tracepoint, "mptcp_splice"),
+];
 
 /// A row that has been run.
 pub(crate) struct Ran {
