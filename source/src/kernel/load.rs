@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::os::fd::AsFd as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aya::{Btf as AyaBtf, Ebpf, EbpfError, EbpfLoader};
 use nettally_ebpf::loss::{Loss, LossCount};
@@ -32,6 +32,8 @@ pub(crate) struct Kernel {
     load_ms: f64,
     flow_table_entries: u32,
     counts_frames: bool,
+    rings_asked: Option<Instant>,
+    has_rings: bool,
     // Before the programs that they run.
     _probes: Option<Probes>,
     // Last: dropping it detaches.
@@ -64,6 +66,8 @@ impl Kernel {
                         load_ms: start.elapsed().as_secs_f64() * 1e3,
                         flow_table_entries: config.flow_table_entries,
                         counts_frames: config.protocols.contains(&Protocol::Packet),
+                        rings_asked: None,
+                        has_rings: false,
                         _probes: probes,
                         ebpf,
                     });
@@ -108,6 +112,9 @@ impl fmt::Display for Chain<'_> {
         Ok(())
     }
 }
+
+/// How often the kernel is asked for sockets that receive into shared memory.
+const RINGS_ASKED_EVERY: Duration = Duration::from_secs(60);
 
 type Loaded = (Ebpf, Maps, Plan, Option<Probes>);
 
@@ -213,10 +220,15 @@ impl Counters for Kernel {
 
     fn degradations(&mut self) -> Vec<Degradation> {
         let mut degradations = self.plan.degradations.clone();
-        // Where the kernel does not tell there may be some; README says so.
-        if self.counts_frames && rings::receiving().is_ok_and(|sockets| sockets > 0) {
-            degradations.push(frames_in_rings());
+        if self.counts_frames {
+            let is_due = |asked: Instant| asked.elapsed() >= RINGS_ASKED_EVERY;
+            if self.rings_asked.is_none_or(is_due) {
+                self.rings_asked = Some(Instant::now());
+                // Where the kernel does not tell there may be some; README says so.
+                self.has_rings = rings::receiving().is_ok_and(|sockets| sockets > 0);
+            }
         }
+        degradations.extend(self.has_rings.then(frames_in_rings));
         degradations
     }
 

@@ -35,8 +35,14 @@ const OTHERS: [&str; 6] = [
 ];
 
 /// Sockets of other families, which only the tracepoints pass, and leave alone: a row may use one
-/// for its processes to wait for each other.
-const UNIX: [&str; 2] = ["unix_stream_sendmsg", "unix_stream_recvmsg"];
+/// for its processes to wait for each other, and the daemon asks the kernel about sockets now and
+/// then.
+const ELSEWHERE: [&str; 4] = [
+    "unix_stream_sendmsg",
+    "unix_stream_recvmsg",
+    "netlink_sendmsg",
+    "netlink_recvmsg",
+];
 
 /// Rows whose calls go the same way.
 struct Group {
@@ -255,7 +261,7 @@ pub(crate) fn print(daemon: &Daemon, print: &mut impl FnMut(Line)) -> Result<()>
         return Ok(());
     }
     let statistics = Statistics::enable().context("cannot count runs")?;
-    let others = [OTHERS.as_slice(), &UNIX].concat();
+    let others = [OTHERS.as_slice(), &ELSEWHERE].concat();
     let kprobes = Kprobes::attach(&FUNCTIONS, &others).context("cannot count calls")?;
     let counter = Counter::of(daemon, &kprobes)?;
     for group in GROUPS.iter().filter(|group| group.is_possible()) {
@@ -339,16 +345,16 @@ impl<'a> Counter<'a> {
         let sees_every_family = programs
             .clone()
             .any(|(_, _, name)| name.starts_with("sock_"));
-        let unix: &[&str] = if sees_every_family { &UNIX } else { &[] };
+        let elsewhere: &[&str] = if sees_every_family { &ELSEWHERE } else { &[] };
         let entered = match direction {
             Direction::Send => group.send,
             Direction::Receive => group.receive,
         };
-        let entered = entered.iter().chain(unix);
+        let entered = entered.iter().chain(elsewhere);
         let calls: BTreeMap<String, u64> = FUNCTIONS
             .iter()
             .chain(&OTHERS)
-            .chain(unix)
+            .chain(elsewhere)
             .filter(of_direction)
             .map(|&function| (function.to_owned(), calls_of(function)))
             .filter(|&(_, calls)| calls > 0)
