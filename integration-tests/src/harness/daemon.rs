@@ -15,6 +15,8 @@ use super::{programs, require_root, wait};
 /// How the daemon is set up; intervals are short so that tests need not wait.
 #[derive(Debug)]
 pub struct Setup {
+    /// A command that runs the daemon, such as `setpriv` with its options; empty: none.
+    pub through: Vec<String>,
     /// Lines of the source's configuration beyond its type and interval, such as
     /// `loopback: false`.
     pub source: Vec<String>,
@@ -29,6 +31,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
+            through: Vec::new(),
             source: Vec::new(),
             statsd: None,
             scrape_interval_secs: 0.2,
@@ -40,6 +43,7 @@ impl Default for Setup {
 impl Setup {
     fn yaml(&self, data_dir: &Path, api: SocketAddr) -> String {
         let Self {
+            through: _,
             source,
             statsd,
             scrape_interval_secs,
@@ -77,6 +81,7 @@ impl Setup {
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
+    through: Vec<String>,
     directory: TempDir,
     /// Where the API is.
     pub api: SocketAddr,
@@ -107,9 +112,11 @@ impl Daemon {
         let config = directory.path().join("config.yaml");
         std::fs::write(&config, setup.yaml(&directory.path().join("data"), api))
             .expect("our own directory");
-        let child = spawn(directory.path());
+        let through = setup.through.clone();
+        let child = spawn(&through, directory.path());
         let mut daemon = Self {
             child,
+            through,
             directory,
             api,
         };
@@ -122,7 +129,7 @@ impl Daemon {
     /// # Errors
     /// It does not come up; the text is what it printed.
     pub fn restart(&mut self) -> Result<(), String> {
-        self.child = spawn(self.directory.path());
+        self.child = spawn(&self.through, self.directory.path());
         self.wait_until_it_measures()
     }
 
@@ -156,10 +163,17 @@ impl Daemon {
         std::fs::read_to_string(self.directory.path().join("log")).expect("made at start")
     }
 
-    /// Its process number.
+    /// Its process number, also where it is a child of the command that it runs through.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        let started = self.child.id();
+        if self.through.is_empty() {
+            return started;
+        }
+        // It has no children itself.
+        std::iter::successors(Some(started), |&pid| child_of(pid))
+            .last()
+            .unwrap_or(started)
     }
 
     /// Its configuration file.
@@ -225,7 +239,7 @@ impl Daemon {
     /// It is gone.
     pub fn signal(&self, signal: i32) {
         // SAFETY: no memory is involved; the child is not waited for yet, so the number is its own.
-        let result = unsafe { libc::kill(self.child.id().cast_signed(), signal) };
+        let result = unsafe { libc::kill(self.pid().cast_signed(), signal) };
         assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
     }
 
@@ -264,14 +278,29 @@ impl Drop for Daemon {
 /// How long a start may take, on an emulated processor too.
 const START: Duration = Duration::from_secs(60);
 
+/// A child of the process.
+fn child_of(pid: u32) -> Option<u32> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    children.split_whitespace().next()?.parse().ok()
+}
+
 /// The program, with what is in the directory.
-fn spawn(directory: &Path) -> Child {
+fn spawn(through: &[String], directory: &Path) -> Child {
     let log = File::options()
         .create(true)
         .append(true)
         .open(directory.join("log"))
         .expect("our own directory");
-    Command::new(programs::nettally())
+    let program = programs::nettally();
+    let mut command = through.split_first().map_or_else(
+        || Command::new(&program),
+        |(first, options)| {
+            let mut command = Command::new(first);
+            command.args(options).arg(&program);
+            command
+        },
+    );
+    command
         .arg("run")
         .arg("-c")
         .arg(directory.join("config.yaml"))

@@ -8,6 +8,7 @@ mod filters;
 mod hostile_names;
 mod older_sockets;
 mod regressions;
+mod rights;
 mod shutdown;
 mod storm;
 mod tools;

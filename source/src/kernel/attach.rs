@@ -43,7 +43,7 @@ pub(super) fn attach(
     let finder = Finder::load(ebpf, btf, backend.finder());
     // Once before, so that nothing is missed that is taken while the hooks are being attached, and
     // once after, for the sockets that were made meanwhile.
-    let finder = finder.and_then(|mut finder| finder.run(ebpf).map(|()| finder));
+    let finder = finder.and_then(|mut finder| finder.run(ebpf).map(|_closed| finder));
     let mut places = Places {
         cgroup: cgroup::open().ok().map(|(_folder, file)| file),
         probes: None,
@@ -54,9 +54,8 @@ pub(super) fn attach(
             Err(error) => refused.push(tolerated(hook, error)?),
         }
     }
-    if let Err(error) = finder.and_then(|mut finder| finder.run(ebpf)) {
-        degradations.push(existing_unseen(&error));
-    }
+    let closed = finder.and_then(|mut finder| finder.run(ebpf));
+    degradations.extend(existing_unseen(&closed));
     degradations.extend(less(&refused));
     let plan = Plan {
         backend,
@@ -96,15 +95,25 @@ fn less(refused: &[Hook]) -> Vec<Degradation> {
     addresses.into_iter().chain(frames).chain(splice).collect()
 }
 
-fn existing_unseen(error: &KernelError) -> Degradation {
-    Degradation {
+/// What is less where looking for older sockets failed, or where so many namespaces are closed to us.
+fn existing_unseen(closed: &Result<usize, KernelError>) -> Option<Degradation> {
+    let (place, why, remedy) = match closed {
+        Ok(0) => return None,
+        Ok(closed) => (
+            " in other network namespaces",
+            format!("{closed} of these may not be entered"),
+            "give the program CAP_SYS_ADMIN and CAP_SYS_PTRACE",
+        ),
+        Err(error) => ("", error.to_string(), ""),
+    };
+    Some(Degradation {
         code: "existing_sockets".to_owned(),
         summary: format!(
-            "TCP sockets that are older than nettally are seen from their first ordinary receive on, \
-             not from splice or zero copy: {error}"
+            "TCP sockets that are older than nettally{place} are seen from their first ordinary receive \
+             on, not from splice or zero copy: {why}"
         ),
-        remedy: String::new(),
-    }
+        remedy: remedy.to_owned(),
+    })
 }
 
 /// The hook if it can be done without, else the error that it was refused with.
@@ -269,4 +278,28 @@ where
             kind: "program",
             name: name.to_owned(),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closed_namespaces_are_said() {
+        assert_eq!(existing_unseen(&Ok(0)), None);
+        let Degradation {
+            code,
+            summary,
+            remedy,
+        } = existing_unseen(&Ok(3)).unwrap();
+        assert_eq!(code, "existing_sockets");
+        assert!(
+            summary.ends_with("3 of these may not be entered"),
+            "{summary}"
+        );
+        assert!(remedy.contains("CAP_SYS_ADMIN"), "{remedy}");
+        let failed = Err(KernelError::MalformedBtf("it is odd"));
+        let summary = existing_unseen(&failed).unwrap().summary;
+        assert!(summary.contains("it is odd"), "{summary}");
+    }
 }

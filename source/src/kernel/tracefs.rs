@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::syscall;
@@ -15,7 +16,8 @@ use super::syscall;
 /// (`KRETPROBE_MAXACTIVE_MAX` in `kernel/trace/trace_kprobe.c`).
 const MAX_ACTIVE: u32 = 4096;
 
-/// What the names of our groups of events begin with; the process number follows.
+/// What the names of our groups of events begin with; the process number follows, and the PID
+/// namespace that it is of: in each container it may be the same, and all see the same events.
 const GROUP: &str = "nettally_";
 
 /// Where the file system may be mounted.
@@ -67,14 +69,21 @@ impl Probes {
     /// None yet. Removes what processes left that were killed.
     pub(super) fn new() -> io::Result<Self> {
         let folder = folder().map_err(io::Error::other)?;
+        let namespace = fs::metadata("/proc/self/ns/pid")?.ino().to_string();
         let probes = Self {
             folder,
-            group: format!("{GROUP}{}", std::process::id()),
+            group: format!("{GROUP}{}_{namespace}", std::process::id()),
             events: Vec::new(),
         };
         let listed = fs::read_to_string(probes.folder.join("kprobe_events"))?;
-        for (group, event) in left_over(&listed, |pid| Path::new("/proc").join(pid).exists()) {
-            probes.command(&format!("-:{group}/{event}"))?;
+        let is_alive =
+            |pid: &str, its: &str| its == namespace && Path::new("/proc").join(pid).exists();
+        for (group, event) in left_over(&listed, is_alive) {
+            match probes.command(&format!("-:{group}/{event}")) {
+                // It is of a process that our /proc does not show.
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
+                done => done?,
+            }
         }
         Ok(probes)
     }
@@ -134,16 +143,17 @@ impl Drop for Probes {
     }
 }
 
-/// Groups and names of events whose process is gone, in the kernel's list.
-fn left_over(listed: &str, is_alive: impl Fn(&str) -> bool) -> Vec<(&str, &str)> {
+/// Groups and names of events in the kernel's list whose process, given by its number and PID namespace,
+/// is not known to be alive.
+fn left_over(listed: &str, is_alive: impl Fn(&str, &str) -> bool) -> Vec<(&str, &str)> {
     listed
         .lines()
         .filter_map(|line| {
             // `p:group/name function`
             let (_kind, rest) = line.split_once(':')?;
             let (group, name) = rest.split_whitespace().next()?.split_once('/')?;
-            let pid = group.strip_prefix(GROUP)?;
-            (!is_alive(pid)).then_some((group, name))
+            let (pid, namespace) = group.strip_prefix(GROUP)?.split_once('_')?;
+            (!is_alive(pid, namespace)).then_some((group, name))
         })
         .collect()
 }
@@ -154,11 +164,19 @@ mod tests {
 
     #[test]
     fn only_our_events_without_a_process_are_left_over() {
-        let listed = "p:nettally_7/in_inet_sendmsg inet_sendmsg\n\
-                      r4096:nettally_8/out_inet_sendmsg inet_sendmsg\n\
+        let listed = "p:nettally_7_40/in_inet_sendmsg inet_sendmsg\n\
+                      r4096:nettally_8_40/out_inet_sendmsg inet_sendmsg\n\
+                      p:nettally_7_41/in_inet_recvmsg inet_recvmsg\n\
                       p:kprobes/p_inet_sendmsg_0 inet_sendmsg\n\
+                      p:nettally_matrix/p_inet_sendmsg inet_sendmsg\n\
                       nonsense\n";
-        let found = left_over(listed, |pid| pid == "7");
-        assert_eq!(found, [("nettally_8", "out_inet_sendmsg")]);
+        let found = left_over(listed, |pid, namespace| (pid, namespace) == ("7", "40"));
+        assert_eq!(
+            found,
+            [
+                ("nettally_8_40", "out_inet_sendmsg"),
+                ("nettally_7_41", "in_inet_recvmsg")
+            ]
+        );
     }
 }

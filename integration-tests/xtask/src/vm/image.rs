@@ -34,7 +34,7 @@ const MODULES: [&str; 14] = [
 ];
 
 /// Programs of the system that tests start.
-const PROGRAMS: [&str; 4] = ["ip", "bpftool", "setpriv", "nft"];
+const PROGRAMS: [&str; 6] = ["ip", "bpftool", "setpriv", "unshare", "prlimit", "nft"];
 
 /// Where the machine looks for programs.
 pub(super) const PATH: &str = "/nettally:/usr/bin";
