@@ -6,6 +6,7 @@
 //! | `CAP_PERFMON` | programs that read kernel memory, and breakpoints: every backend |
 //! | `CAP_NET_ADMIN` | the cgroup hooks of the tracepoint backend: remotes of unconnected UDP sockets |
 //! | `CAP_SYS_ADMIN`, `CAP_SYS_PTRACE` | looking for older sockets in other network namespaces |
+//! | `CAP_SYS_ADMIN` | the kprobe backend where `kernel.perf_event_paranoid` is above 2 (Debian, Ubuntu) |
 //! | `CAP_SYS_RESOURCE`, or no `RLIMIT_MEMLOCK` | Linux before 5.11, which charges maps to that limit |
 
 use std::collections::BTreeSet;
@@ -72,6 +73,30 @@ fn charges_maps_to_a_limit() -> bool {
     (numbers.next(), numbers.next()) < (Some(5), Some(11))
 }
 
+/// What the backend needs beyond the three: Debian's and Ubuntu's kernels know values above 2, with which
+/// `perf_event_open` is for `CAP_SYS_ADMIN` alone.
+fn more_for(backend: &str) -> &'static [&'static str] {
+    let paranoid = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").unwrap_or_default();
+    let is_closed = paranoid.trim().parse::<i32>().is_ok_and(|level| level > 2);
+    if backend == "kprobe" && is_closed {
+        &["sys_admin"]
+    } else {
+        &[]
+    }
+}
+
+/// The set of these, as the kernel numbers them in `include/uapi/linux/capability.h`.
+fn mask(capabilities: &[&str]) -> u64 {
+    let number = |&capability: &&str| match capability {
+        "net_admin" => 12,
+        "sys_admin" => 21,
+        "perfmon" => 38,
+        "bpf" => 39,
+        other => panic!("no number for {other}"),
+    };
+    capabilities.iter().map(|name| 1_u64 << number(name)).sum()
+}
+
 /// What is less, by code.
 fn degradations(daemon: &Daemon) -> BTreeSet<String> {
     let health = daemon.get("/api/v1/health").expect("it measures");
@@ -92,11 +117,11 @@ fn effective(daemon: &Daemon) -> u64 {
 }
 
 #[test]
-fn three_capabilities_are_enough_on_every_backend() {
+fn few_capabilities_are_enough_on_every_backend() {
     for backend in backends() {
-        let mut daemon = Daemon::start(&on(backend, with_only(&["bpf", "perfmon", "net_admin"])));
-        // Their numbers in `include/uapi/linux/capability.h`.
-        assert_eq!(effective(&daemon), 1 << 39 | 1 << 38 | 1 << 12, "{backend}");
+        let capabilities = [&["bpf", "perfmon", "net_admin"], more_for(backend)].concat();
+        let mut daemon = Daemon::start(&on(backend, with_only(&capabilities)));
+        assert_eq!(effective(&daemon), mask(&capabilities), "{backend}");
         let refused = degradations(&daemon).contains("cgroup_hook_refused");
         assert!(!refused, "{backend}");
         let mut truth = generator::run(&ROWS);
@@ -109,8 +134,9 @@ fn three_capabilities_are_enough_on_every_backend() {
 #[test]
 fn without_net_admin_only_remotes_of_unconnected_udp_are_missing_and_only_on_tracepoint() {
     for backend in backends() {
-        let mut daemon = Daemon::start(&on(backend, with_only(&["bpf", "perfmon"])));
-        assert_eq!(effective(&daemon), 1 << 39 | 1 << 38, "{backend}");
+        let capabilities = [&["bpf", "perfmon"], more_for(backend)].concat();
+        let mut daemon = Daemon::start(&on(backend, with_only(&capabilities)));
+        assert_eq!(effective(&daemon), mask(&capabilities), "{backend}");
         let refused = degradations(&daemon).contains("cgroup_hook_refused");
         assert_eq!(refused, backend == "tracepoint");
         let mut truth = generator::run(&ROWS);
@@ -175,21 +201,22 @@ impl Drop for Elsewhere {
 fn network_namespaces_that_may_not_be_entered_are_said() {
     require_root();
     let _elsewhere = Elsewhere::start();
-    for (more, expected) in [
-        (&[][..], true),
-        // It takes both: the one to see the namespace, the other to enter it.
-        (&["sys_admin"], true),
-        (&["sys_ptrace"], true),
-        (&["sys_admin", "sys_ptrace"], false),
+    let backend = backends()[0];
+    for more in [
+        &[][..],
+        &["sys_admin"],
+        &["sys_ptrace"],
+        &["sys_admin", "sys_ptrace"],
     ] {
-        let capabilities = [&["bpf", "perfmon", "net_admin"], more].concat();
-        let daemon = Daemon::start(&on("auto", with_only(&capabilities)));
+        let three = ["bpf", "perfmon", "net_admin"];
+        let capabilities = [&three, more_for(backend), more].concat();
+        // It takes both: the one to see the namespace, the other to enter it.
+        let needed = ["sys_admin", "sys_ptrace"];
+        let is_open = needed.iter().all(|needed| capabilities.contains(needed));
+        let daemon = Daemon::start(&on(backend, with_only(&capabilities)));
         let found = degradations(&daemon);
-        assert_eq!(
-            found.contains("existing_sockets"),
-            expected,
-            "{more:?}: {found:?}"
-        );
+        let is_told = found.contains("existing_sockets");
+        assert_eq!(is_told, !is_open, "{capabilities:?}: {found:?}");
     }
 }
 
@@ -228,10 +255,11 @@ impl Drop for Cgroup {
     }
 }
 
-/// Its arguments: the cgroup, where cgroup v2 is mounted, and what to run.
+/// The full path because the shell of the virtual machines prefers an `unshare` of its own. Arguments: the
+/// cgroup, where cgroup v2 is mounted, and what to run.
 const CONTAINER: &str = r#"
 echo $$ >"$0/cgroup.procs" &&
-exec unshare --cgroup --mount --pid --fork --kill-child --mount-proc \
+exec /usr/bin/unshare --cgroup --mount --pid --fork --kill-child --mount-proc \
     sh -c 'umount -l "$0" && mount -t cgroup2 none "$0" && exec "$@"' "$@"
 "#;
 
@@ -246,6 +274,10 @@ fn in_a_container_bytes_and_process_numbers_are_exact_and_what_is_less_is_said()
     };
     for backend in backends() {
         let mut daemon = Daemon::start(&on(backend, through()));
+        // What it leaves must not be in the way of the next, which has its process number again.
+        daemon.signal(libc::SIGKILL);
+        daemon.wait();
+        daemon.restart().expect("it measures again");
         let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/pid")).ok();
         assert_ne!(namespace(&daemon.pid().to_string()), namespace("self"));
         let found = degradations(&daemon);
