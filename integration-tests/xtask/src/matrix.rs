@@ -1,7 +1,7 @@
 //! `cargo xtask matrix`: every row of the traffic generator on every kernel and backend, and the
 //! table of how it came out.
 //!
-//! Read in this order: [`lines`] (what the program `matrix` prints), [`column`] (one kernel with
+//! Read in this order: [`lines`] (what the program `matrix` prints), [`mod@column`] (one kernel with
 //! one backend), [`machines`] (running it here and in virtual machines), [`proof`] (what a row may
 //! be left out for), [`grid`] (what must be there), [`markdown`] (the tables), [`files`] (where
 //! they are written).
