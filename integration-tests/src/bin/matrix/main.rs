@@ -1,7 +1,7 @@
 //! Measures the machine that it runs on: every row of the traffic generator on one backend, each
 //! compared with what the daemon has stored, to the byte. Prints one line for each cell.
 //!
-//! Read in this order: [`line`] (what is printed), [`verdict`] (what is compared), [`rows`] (the
+//! Read in this order: [`mod@line`] (what is printed), [`verdict`] (what is compared), [`rows`] (the
 //! generator's rows), [`lives`] (sockets that outlive a daemon, with [`phases`] to make them),
 //! [`full`] (a table that is too small), [`calls`] (the kernel's own count of calls beside ours,
 //! with [`kprobes`] and [`runs`]).
