@@ -137,6 +137,13 @@ pub(crate) fn owner(state: *mut Stream) -> Option<ProcessKey> {
     if owner.tgid == 0 { None } else { Some(owner) }
 }
 
+/// Whether nothing of the stream was charged yet.
+#[inline(always)]
+pub(crate) fn is_at_start(state: *mut Stream) -> bool {
+    // SAFETY: the pointer comes from a successful lookup.
+    unsafe { (*state).consumed == 0 }
+}
+
 /// Notes that something now stands between the socket and its stream, so that the stream is not
 /// looked at again.
 #[inline(always)]

@@ -86,8 +86,12 @@ pub(crate) fn returned<A: Access>(sk: Sock, family: Family, bytes: i64, flags: i
     if is_plain && state.is_none() {
         // What is taken from now on is seen as it is taken.
         let start = Stream::starting_at(consumed::<A>(tcp), passed::<A>(tcp));
-        if A::stream_or_new(sk, &start).is_none() {
-            note(Loss::SocketStorage);
+        match A::stream_or_new(sk, &start) {
+            None => note(Loss::SocketStorage),
+            // The connection has just been made, with fast open, while data of it was received: what
+            // is taken next begins there.
+            Some(state) if state::is_at_start(state) && start.consumed > 0 => return,
+            Some(_) => {}
         }
     }
     count::<A>(

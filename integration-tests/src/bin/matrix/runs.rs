@@ -41,14 +41,16 @@ pub(crate) fn of_process(pid: u32) -> io::Result<BTreeMap<u64, u64>> {
     Ok(runs)
 }
 
-/// Number and runs, if it is a program.
+/// Number and runs, if it is a program. A run that the kernel skipped, as the program was held up on
+/// that CPU, is one as well: the call came to the hook, and the second program took it.
 fn program(fdinfo: &str) -> Option<(u64, u64)> {
     let value = |name: &str| -> Option<u64> {
         let line = fdinfo.lines().find_map(|line| line.strip_prefix(name))?;
         line.strip_prefix(':')?.trim().parse().ok()
     };
     // A link has a number of a program too, and no runs.
-    Some((value("prog_id")?, value("run_cnt")?))
+    let skipped = value("recursion_misses").unwrap_or(0);
+    Some((value("prog_id")?, value("run_cnt")? + skipped))
 }
 
 /// The name of a program, of which the kernel keeps 15 characters.
@@ -69,9 +71,10 @@ mod tests {
 
     #[test]
     fn a_program_is_told_from_a_link() {
-        let of_program = "pos:\t0\nprog_type:\t26\nprog_id:\t98\nrun_time_ns:\t5\nrun_cnt:\t2\n";
+        let of_program = "pos:\t0\nprog_type:\t26\nprog_id:\t98\nrun_time_ns:\t5\nrun_cnt:\t2\n\
+                          recursion_misses:\t3\n";
         let of_link = "pos:\t0\nlink_type:\ttracing\nlink_id:\t9\nprog_id:\t98\n";
-        assert_eq!(program(of_program), Some((98, 2)));
+        assert_eq!(program(of_program), Some((98, 5)));
         assert_eq!(program(of_link), None);
     }
 }

@@ -112,6 +112,32 @@ impl Column {
         format!("{} {}", self.machine.name, self.backend.letter())
     }
 
+    /// The rows that differ, if the daemon said that the kernel skipped its programs.
+    pub(super) fn missed(&self) -> Vec<String> {
+        let Outcome::Measured(measured) = &self.result else {
+            return Vec::new();
+        };
+        let losses = measured.daemon.as_ref().map(|daemon| &daemon.losses);
+        if losses.is_none_or(|losses| !losses.contains_key("recursion_missed")) {
+            return Vec::new();
+        }
+        let differs = |cell: &&Cell| matches!(cell.verdict, Verdict::Differs(_));
+        let rows = measured.cells.iter().filter(differs);
+        rows.map(|cell| cell.row.clone()).collect()
+    }
+
+    /// Takes the verdicts that `second` has.
+    pub(super) fn replace(&mut self, second: &Self) {
+        let (Outcome::Measured(first), Some(second)) = (&mut self.result, second.measured()) else {
+            return;
+        };
+        for cell in &mut first.cells {
+            if let Some(verdict) = second.verdict(&cell.row) {
+                cell.verdict = verdict.clone();
+            }
+        }
+    }
+
     pub(super) fn measured(&self) -> Option<&Measured> {
         match &self.result {
             Outcome::Measured(measured) => Some(measured),
@@ -177,6 +203,37 @@ pub(super) mod tests {
             exception: String::new(),
             is_well,
         }
+    }
+
+    fn losing(reason: &str) -> Column {
+        let cells = [
+            ("a", Verdict::Exact),
+            ("b", Verdict::Differs("10 bytes".to_owned())),
+        ];
+        let mut column = column(true, &cells);
+        if let Outcome::Measured(measured) = &mut column.result {
+            measured.daemon = Some(Daemon {
+                programs: Vec::new(),
+                degradations: Vec::new(),
+                losses: [(reason.to_owned(), serde_json::Value::Null)].into(),
+                load_ms: 1.0,
+                instructions: 1,
+                memory_bytes: 1,
+            });
+        }
+        column
+    }
+
+    #[test]
+    fn only_what_the_daemon_said_it_missed_is_measured_again() {
+        assert_eq!(losing("recursion_missed").missed(), ["b"]);
+        assert_eq!(losing("remote_unresolved").missed(), Vec::<String>::new());
+        let mut first = losing("recursion_missed");
+        first.replace(&column(true, &[("b", Verdict::Exact)]));
+        assert_eq!(first.missed(), Vec::<String>::new());
+        let mut first = losing("recursion_missed");
+        first.replace(&losing("recursion_missed"));
+        assert_eq!(first.missed(), ["b"]);
     }
 
     #[test]

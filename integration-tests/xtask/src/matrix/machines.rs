@@ -20,6 +20,7 @@ use crate::vm::machine::Outcome as Ended;
 const AT_A_TIME: usize = 2;
 
 /// What is run on every machine.
+#[derive(Clone, Copy)]
 pub(super) struct Run<'a> {
     pub(super) programs: &'a [Program],
     pub(super) backends: &'a [Backend],

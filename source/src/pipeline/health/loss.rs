@@ -204,8 +204,8 @@ impl LossReason {
                  calls are missing in the totals, how many is not known"
             }
             Self::RecursionMissed => {
-                "the kernel skipped a program that was running already on that CPU: the bytes of \
-                 these calls are missing in the totals, how many is not known"
+                "the kernel skipped programs that were held up on their CPU: the bytes of so many calls \
+                 at most are missing in the totals"
             }
             Self::DrainMismatch => {
                 "the kernel's rows did not add up to the kernel's own sum: the totals are wrong by \
