@@ -35,7 +35,7 @@ pub const CASES: &[Case] = &[
     Case::new("udp-passed", "socket passed over a Unix socket", pass),
     Case::new(
         "udp-threads",
-        "socket used by several threads",
+        "UDP socket used by several threads",
         use_by_threads,
     ),
     Case::new(
