@@ -172,11 +172,9 @@ fn route(name: &str, translation: Translation) -> io::Result<()> {
     )?;
     sys::send(&end, b"x", 0)?;
     bystander.wait()?;
-    // Packets may be taken while no process runs, and we ourselves move nothing.
+    // Packets may be taken while no process runs.
     let idle = ("swapper".to_owned(), 0);
-    let ourselves = (process::name(), std::process::id());
-    [idle, ourselves]
-        .into_iter()
+    std::iter::once(idle)
         .chain(kernel_threads()?)
         .try_for_each(|(name, pid)| Ledger::print_nothing(name, pid))
 }
