@@ -16,6 +16,10 @@ use super::syscall;
 /// (`KRETPROBE_MAXACTIVE_MAX` in `kernel/trace/trace_kprobe.c`).
 const MAX_ACTIVE: u32 = 4096;
 
+/// Why the kernel refuses an event to who may do the rest.
+const CLOSED: &str = "the kernel keeps perf events closed; give the program CAP_SYS_ADMIN, or set the \
+                      sysctl kernel.perf_event_paranoid to 2";
+
 /// What the names of our groups of events begin with; the process number follows, and the PID
 /// namespace that it is of: in each container it may be the same, and all see the same events.
 const GROUP: &str = "nettally_";
@@ -118,7 +122,13 @@ impl Probes {
         let file = self.folder.join("events").join(&self.group).join(name);
         let id = fs::read_to_string(file.join("id"))?;
         let id = id.trim().parse().map_err(io::Error::other)?;
-        let perf = syscall::open_tracing_event(id)?;
+        let perf = syscall::open_tracing_event(id).map_err(|error| {
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                io::Error::new(error.kind(), CLOSED)
+            } else {
+                error
+            }
+        })?;
         syscall::run_program_at(&perf, program.as_raw_fd())?;
         Ok(perf)
     }

@@ -23,7 +23,7 @@ pub(super) fn require() -> anyhow::Result<()> {
     if root {
         bail!(
             "this root user may not measure, it lacks {missing}; a container needs them given, \
-             such as with `--cap-add BPF --cap-add PERFMON`"
+             such as with `--cap-add BPF --cap-add PERFMON --cap-add NET_ADMIN`"
         );
     }
     let program = std::env::current_exe()
@@ -37,7 +37,7 @@ pub(super) fn require() -> anyhow::Result<()> {
         .collect();
     bail!(
         "this user may not measure, it lacks {missing}; run `sudo {}`, or have systemd grant \
-         them with AmbientCapabilities=CAP_BPF CAP_PERFMON",
+         them with AmbientCapabilities=CAP_BPF CAP_PERFMON CAP_NET_ADMIN",
         line.join(" ")
     );
 }
