@@ -10,8 +10,8 @@ pub enum Loss {
     ProcessesFull = 1,
     /// The remote of an unconnected socket was not known: the bytes are in a row marked unresolved.
     RemoteUnresolved = 2,
-    /// Socket storage could not be allocated: the bytes of this call were counted by its return
-    /// value, bytes spliced or mapped from the socket are not.
+    /// A socket could not be given state, for want of memory or because it would not hold still: its
+    /// calls are counted by what they return, bytes spliced or mapped from it are not.
     SocketStorage = 3,
     /// A TCP socket went away with bytes that no process had received: the kernel had, for itself.
     OwnerUnknown = 4,

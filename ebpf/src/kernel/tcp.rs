@@ -110,7 +110,7 @@ pub(crate) fn is_counted_by_stream<A: Access>(sk: Sock) -> bool {
     }
 }
 
-/// Counts what a splice returned that does not read the stream itself: kernel TLS.
+/// Counts what a splice returned that does not read the stream itself: kernel TLS, MPTCP.
 #[inline(always)]
 pub(crate) fn spliced<A: Access>(sk: Sock, family: Family, bytes: i64) {
     if let Some(path) = selected_path::<A>(sk, A::as_tcp(sk), family) {
@@ -139,7 +139,8 @@ pub(crate) fn found<A: Access>(sk: Sock, family: Family) {
         }
         attempts += 1;
     }
-    // The next receive starts it.
+    // The next ordinary receive starts it: what is spliced before is not seen.
+    note(Loss::SocketStorage);
 }
 
 /// Starts a new connection at zero.
@@ -165,8 +166,8 @@ pub(crate) fn state_changed<A: Access>(sk: Sock, family: Family, new: i32) {
     }
 }
 
-/// Takes what is left when the kernel destroys the socket: an urgent byte that was skipped, and what
-/// the kernel took for itself. Data is still received after `TCP_CLOSE`, so this is the end.
+/// Takes what is left when the kernel destroys the socket: what was taken while a program was skipped,
+/// and what the kernel took for itself. Data is still received after `TCP_CLOSE`, so this is the end.
 #[inline(always)]
 pub(crate) fn destroyed<A: Access>(sk: Sock, family: Family) {
     let tcp = A::as_tcp(sk);
