@@ -184,7 +184,7 @@ impl LossReason {
                  the remote is shown as `unresolved`"
             }
             Self::SocketStorage => {
-                "the kernel had no memory for a socket's state: what was received from it by \
+                "a socket could not be given state in the kernel: what was received from it by \
                  splice or zero copy is missing in the totals"
             }
             Self::OwnerUnknown => {
