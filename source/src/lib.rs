@@ -29,8 +29,9 @@ pub use config::{BackendChoice, NameSelection, ProcessNetworkConfig, RemoteSelec
 pub use kernel::{KernelReport, examine};
 
 pub use pipeline::{
-    ComponentKey, Degradation, Error, Event, EventSink, HealthReport, Healthcheck, LossClass,
-    LossCount, LossReason, Losses, Problem, Process, ProcessId, ProgramStats, Protocol, Remote,
-    Result, SendError, ShutdownSignal, ShutdownTrigger, Sink, SinkConfig, SinkContext, Source,
-    SourceConfig, SourceContext, StreamSink, Usage, UsageBatch, Window,
+    Attribution, ComponentKey, Container, Degradation, Error, Event, EventSink, HealthReport,
+    Healthcheck, LossClass, LossCount, LossReason, Losses, Parent, Problem, Process, ProcessId,
+    ProgramStats, Protocol, Remote, Result, Runtime, SendError, ShutdownSignal, ShutdownTrigger,
+    Sink, SinkConfig, SinkContext, Source, SourceConfig, SourceContext, StreamSink, Usage,
+    UsageBatch, Window,
 };

@@ -138,11 +138,13 @@ fn process(pid: u32) -> Process {
         id: ProcessId {
             pid: pid + 1000,
             start_boottime_ns: u64::from(pid),
+            ..ProcessId::default()
         },
         name: format!("process-{pid}"),
         exe: Some(format!("/usr/bin/process-{pid}")),
         uid: Some(1000),
         user: Some("ada".to_owned()),
+        ..Process::default()
     }
 }
 

@@ -115,11 +115,13 @@ pub(crate) fn process(pid: u32, name: &str) -> Process {
         id: ProcessId {
             pid,
             start_boottime_ns: u64::from(pid) * 1_000_000,
+            ..ProcessId::default()
         },
         name: name.to_owned(),
         exe: Some(format!("/usr/bin/{name}")),
         uid: Some(1000),
         user: Some("ada".to_owned()),
+        ..Process::default()
     }
 }
 

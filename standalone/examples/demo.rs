@@ -186,11 +186,13 @@ fn flow(index: u32, actor: Actor, start: Timestamp, end: Timestamp) -> Option<Us
             id: ProcessId {
                 pid: 1_200 + 37 * same_process,
                 start_boottime_ns: u64::from(same_process) * 1_000_000_007,
+                ..ProcessId::default()
             },
             name: name.to_owned(),
             exe: Some(format!("/usr/bin/{name}")),
             uid: Some(1_000),
             user: Some(user.to_owned()),
+            ..Process::default()
         }),
         protocol,
         local_port: 40_000,

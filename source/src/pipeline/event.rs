@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::health::{HealthReport, Losses};
+use super::process::Process;
 
 /// One event. Cheap to clone: the data is shared.
 #[derive(Clone, Debug)]
@@ -59,31 +60,6 @@ pub struct Usage {
     pub first_activity: Timestamp,
     /// Last activity inside the window, taken in the kernel.
     pub last_activity: Timestamp,
-}
-
-/// Tells a process from every other since boot: a reused PID has another start time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ProcessId {
-    /// Thread group id in the initial PID namespace, as in the host's `/proc`.
-    pub pid: u32,
-    /// Nanoseconds from boot to the start of the process.
-    pub start_boottime_ns: u64,
-}
-
-/// A process as a person would name it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Process {
-    /// Which one.
-    pub id: ProcessId,
-    /// Name of the thread-group leader (`comm`, 15 bytes at most). May hold any character: escape
-    /// it where it is shown.
-    pub name: String,
-    /// Absolute path of the executable, if the process still lived when it was looked up.
-    pub exe: Option<String>,
-    /// Real user id.
-    pub uid: Option<u32>,
-    /// Name of that user, if the machine knows one.
-    pub user: Option<String>,
 }
 
 /// The other end of a flow.

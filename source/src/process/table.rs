@@ -105,6 +105,7 @@ impl ProcessTable {
             exe: self.proc.exe(key),
             uid,
             user: uid.and_then(|uid| self.users.name(uid)),
+            ..Process::default()
         }
     }
 
@@ -139,27 +140,19 @@ impl ProcessTable {
 
 /// Whom the bytes are charged to for which the kernel had no row left.
 pub(crate) fn others() -> Process {
-    Process {
-        name: OTHERS_NAME.to_owned(),
-        ..unknown(ProcessKey::default())
-    }
+    Process::named(ProcessId::default(), OTHERS_NAME)
 }
 
 fn id(key: ProcessKey) -> ProcessId {
     ProcessId {
         pid: key.tgid,
         start_boottime_ns: key.start_boottime,
+        ..ProcessId::default()
     }
 }
 
 fn unknown(key: ProcessKey) -> Process {
-    Process {
-        id: id(key),
-        name: UNKNOWN_NAME.to_owned(),
-        exe: None,
-        uid: None,
-        user: None,
-    }
+    Process::named(id(key), UNKNOWN_NAME)
 }
 
 fn name(comm: &[u8]) -> String {

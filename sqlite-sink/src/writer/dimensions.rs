@@ -145,6 +145,7 @@ fn find_or_insert_process(file: &Connection, boot: i64, process: &Process) -> Re
         exe,
         uid,
         user,
+        ..
     } = process;
     let program = find_or_insert(
         file,

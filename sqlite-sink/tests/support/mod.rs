@@ -38,11 +38,13 @@ pub(crate) fn event(index: i64) -> Event {
         id: ProcessId {
             pid: 7,
             start_boottime_ns: 1,
+            ..ProcessId::default()
         },
         name: "curl".to_owned(),
         exe: None,
         uid: Some(0),
         user: Some("root".to_owned()),
+        ..Process::default()
     });
     let usage = vec![Usage {
         process,

@@ -45,14 +45,17 @@ impl<'a> Flow<'a> {
             last_activity: _,
         } = usage;
         let Process {
-            id: ProcessId {
-                pid,
-                start_boottime_ns: _,
-            },
+            id:
+                ProcessId {
+                    pid,
+                    exec_id: _,
+                    start_boottime_ns: _,
+                },
             name,
             exe,
             uid: _,
             user,
+            ..
         } = &**process;
         let Window { start, end } = window;
         Self {

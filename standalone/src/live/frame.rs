@@ -100,6 +100,7 @@ impl FlowChoice {
     pub fn has_process(&self, process: &Process) -> bool {
         let ProcessId {
             pid,
+            exec_id: _,
             start_boottime_ns: _,
         } = process.id;
         self.pid.is_none_or(|wanted| wanted == pid)

@@ -33,11 +33,13 @@ pub(crate) fn flow(name: &str, pid: u32, remote: &str, sent: u64, received: u64)
             id: ProcessId {
                 pid,
                 start_boottime_ns: u64::from(pid) * 1_000,
+                ..ProcessId::default()
             },
             name: name.to_owned(),
             exe: Some(format!("/usr/bin/{name}")),
             uid: Some(1000),
             user: Some("ada".to_owned()),
+            ..Process::default()
         }),
         protocol: Protocol::Tcp,
         local_port: 40_000,

@@ -9,18 +9,8 @@ use nettally_source::{
 };
 
 /// Stands for all processes whose rows did not fit.
-static OTHER: LazyLock<Arc<Process>> = LazyLock::new(|| {
-    Arc::new(Process {
-        id: ProcessId {
-            pid: 0,
-            start_boottime_ns: 0,
-        },
-        name: "[other]".to_owned(),
-        exe: None,
-        uid: None,
-        user: None,
-    })
-});
+static OTHER: LazyLock<Arc<Process>> =
+    LazyLock::new(|| Arc::new(Process::named(ProcessId::default(), "[other]")));
 
 /// What makes two rows of different windows the same flow.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -40,11 +40,13 @@ pub(crate) fn row(name: &str, protocol: Protocol, local_port: u16) -> Row {
             id: ProcessId {
                 pid: 100,
                 start_boottime_ns: name.bytes().map(u64::from).sum(),
+                ..ProcessId::default()
             },
             name: name.to_owned(),
             exe: Some(format!("/bin/{name}")),
             uid: Some(0),
             user: Some("root".to_owned()),
+            ..Process::default()
         }),
         protocol,
         local_port,

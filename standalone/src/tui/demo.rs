@@ -96,6 +96,7 @@ fn made_up(second: i64, dice: &mut Dice) -> UsageBatch {
             id: nettally_source::ProcessId {
                 pid: us + pid * 37,
                 start_boottime_ns: 0,
+                ..nettally_source::ProcessId::default()
             },
             ..(*process(pid, name)).clone()
         });

@@ -13,11 +13,13 @@ pub(crate) fn process(pid: u32, name: &str) -> Arc<Process> {
         id: ProcessId {
             pid,
             start_boottime_ns: u64::from(pid) * 1_000_000_000,
+            ..ProcessId::default()
         },
         name: name.to_owned(),
         exe: Some(format!("/usr/bin/{name}")),
         uid: Some(1000),
         user: Some("alice".to_owned()),
+        ..Process::default()
     })
 }
 

@@ -24,11 +24,13 @@ pub(crate) fn store(folder: &Path) {
             id: ProcessId {
                 pid: 7,
                 start_boottime_ns: u64::try_from(name.len()).unwrap(),
+                ..ProcessId::default()
             },
             name: name.to_owned(),
             exe: None,
             uid: Some(0),
             user: Some("root".to_owned()),
+            ..Process::default()
         }),
         protocol,
         local_port: 1000,

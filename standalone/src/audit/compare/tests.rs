@@ -36,11 +36,13 @@ fn usage(local_port: u16, remote: Option<&str>, sent_bytes: u64) -> Usage {
         id: ProcessId {
             pid: 1,
             start_boottime_ns: 1,
+            ..ProcessId::default()
         },
         name: "curl".to_owned(),
         exe: None,
         uid: None,
         user: None,
+        ..Process::default()
     };
     let remote = remote.map(|text| text.parse::<SocketAddr>().unwrap());
     Usage {

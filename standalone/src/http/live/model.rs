@@ -121,11 +121,12 @@ impl<'a> LiveProcess<'a> {
         } = now;
         let ProcessId {
             pid,
+            exec_id,
             start_boottime_ns,
         } = process.id;
         let moved = now.moved();
         Self {
-            id: format!("{pid}-{start_boottime_ns}"),
+            id: format!("{pid}-{start_boottime_ns}-{exec_id}"),
             process: &process.name,
             pid,
             exe: process.exe.as_deref(),

@@ -23,6 +23,7 @@ pub(crate) fn gone(proc: &Path, candidates: &[ProcessId]) -> Vec<ProcessId> {
 fn runs(proc: &Path, id: ProcessId) -> bool {
     let ProcessId {
         pid,
+        exec_id: _,
         start_boottime_ns,
     } = id;
     // The name in it may be any bytes.
@@ -56,6 +57,7 @@ mod tests {
         let id = |pid, start_boottime_ns| ProcessId {
             pid,
             start_boottime_ns,
+            ..ProcessId::default()
         };
         let (here, reused, ended) = (
             id(7, 123_459_999_999),
