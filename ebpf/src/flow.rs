@@ -13,6 +13,9 @@ pub const FLAG_NO_REMOTE: u8 = 4;
 /// Length of a task's `comm`, with its terminating zero (`TASK_COMM_LEN` in `include/linux/sched.h`).
 pub const COMM_LENGTH: usize = 16;
 
+/// Bit of [`ProcessRecord::flags`]: a thread of the kernel (`include/linux/sched.h`).
+pub const PF_KTHREAD: u32 = 0x0020_0000;
+
 /// Number of buffers that `FLOWS`, `PROCESSES` and `TOTALS` have: one is written, one is drained.
 pub const BUFFERS: u32 = 2;
 
@@ -51,7 +54,7 @@ impl FlowKey {
         process: ProcessKey {
             start_boottime: 0,
             tgid: 0,
-            padding: 0,
+            exec_id: 0,
         },
         remote_address: Address([0; 4]),
         remote_port: 0,
@@ -128,7 +131,8 @@ impl Address {
     }
 }
 
-/// A thread group, told apart from a later one with the same number by its start time.
+/// A thread group while it runs one program, told apart from a later one with the same number by its
+/// start time.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProcessKey {
@@ -136,8 +140,8 @@ pub struct ProcessKey {
     pub start_boottime: u64,
     /// Thread group id in the initial PID namespace.
     pub tgid: u32,
-    /// Always zero.
-    pub padding: u32,
+    /// Low half of `task_struct::self_exec_id`: changes when the process becomes another program.
+    pub exec_id: u32,
 }
 
 /// What one flow moved since the last drain: the value of `FLOWS`.
@@ -166,12 +170,14 @@ pub struct FlowCounters {
 pub struct ProcessRecord {
     /// Name of the thread-group leader, up to the first zero byte.
     pub comm: [u8; COMM_LENGTH],
-    /// `task_struct::self_exec_id`: changes when the process becomes another program.
-    pub exec_id: u64,
     /// Real user id of the thread that moved the byte.
     pub uid: u32,
+    /// Real group id of that thread.
+    pub gid: u32,
     /// Thread group id of the parent, 0 if it has none.
     pub parent_tgid: u32,
+    /// `task_struct::flags` of the leader, such as [`PF_KTHREAD`].
+    pub flags: u32,
 }
 
 /// Sum over every row written into one buffer, to check that a drain lost nothing: the value of

@@ -82,6 +82,8 @@ pub struct Offsets {
     pub task_start_boottime: u32,
     /// `task_struct.self_exec_id` (u64)
     pub task_self_exec_id: u32,
+    /// `task_struct.flags` (u32)
+    pub task_flags: u32,
     /// `task_struct.comm` (16 bytes)
     pub task_comm: u32,
 }
@@ -122,6 +124,7 @@ impl Offsets {
         task_tgid: UNSET,
         task_start_boottime: UNSET,
         task_self_exec_id: UNSET,
+        task_flags: UNSET,
         task_comm: UNSET,
     };
 }
@@ -162,7 +165,7 @@ pub const fn protocol_bit(protocol: u8) -> u32 {
 }
 
 const _: () = {
-    assert!(size_of::<Offsets>() == 34 * 4);
+    assert!(size_of::<Offsets>() == 35 * 4);
     assert!(size_of::<Settings>() == 5 * 4);
 };
 

@@ -94,6 +94,7 @@ impl Collector {
         let Drained {
             flows,
             processes,
+            snapshots,
             missing_sent_bytes,
             missing_received_bytes,
         } = self.counters.drain()?;
@@ -110,8 +111,11 @@ impl Collector {
             };
             losses.add(LossReason::DrainMismatch, count);
         }
-        self.processes
-            .learn(&processes, Duration::from_nanos(drained.monotonic_ns));
+        self.processes.learn(
+            &processes,
+            snapshots,
+            Duration::from_nanos(drained.monotonic_ns),
+        );
         let rows = flows.len() as u64;
         let usage = flows
             .iter()

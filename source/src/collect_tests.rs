@@ -107,7 +107,7 @@ fn process(tgid: u32) -> ProcessKey {
     ProcessKey {
         start_boottime: 5,
         tgid,
-        padding: 0,
+        exec_id: 0,
     }
 }
 
@@ -116,9 +116,9 @@ fn record(name: &str) -> ProcessRecord {
     comm[..name.len()].copy_from_slice(name.as_bytes());
     ProcessRecord {
         comm,
-        exec_id: 1,
         uid: u32::MAX - 7,
         parent_tgid: 1,
+        ..ProcessRecord::default()
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn current<A: Access>() -> ProcessKey {
         ProcessKey {
             start_boottime: A::load(leader, offset!(task_start_boottime)),
             tgid: A::load(leader, offset!(task_tgid)),
-            padding: 0,
+            exec_id: A::load::<u64>(leader, offset!(task_self_exec_id)) as u32,
         }
     }
 }
@@ -29,12 +29,14 @@ pub(crate) fn record<A: Access>() -> ProcessRecord {
     // SAFETY: `leader` is a `task_struct` that lives while one of its threads runs this program; its
     // parent is valid under the RCU read lock that programs run under.
     unsafe {
+        let ids = bpf_get_current_uid_gid();
         let parent: *const c_void = A::load(leader, offset!(task_real_parent));
         ProcessRecord {
             comm: A::comm(leader),
-            exec_id: A::load(leader, offset!(task_self_exec_id)),
-            uid: bpf_get_current_uid_gid() as u32,
+            uid: ids as u32,
+            gid: (ids >> 32) as u32,
             parent_tgid: A::load(parent, offset!(task_tgid)),
+            flags: A::load(leader, offset!(task_flags)),
         }
     }
 }

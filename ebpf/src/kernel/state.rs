@@ -31,7 +31,7 @@ impl Stream {
         owner: ProcessKey {
             start_boottime: 0,
             tgid: 0,
-            padding: 0,
+            exec_id: 0,
         },
         urgent_passed: 0,
         left_to_returns: 0,

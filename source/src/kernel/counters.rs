@@ -5,6 +5,7 @@ use nettally_ebpf::loss::{Loss, LossCount};
 
 use super::error::KernelError;
 use crate::pipeline::{Degradation, ProgramStats};
+use crate::process::Snapshot;
 
 /// Counters that are added to by the kernel, and emptied by us.
 pub(crate) trait Counters: Send {
@@ -43,6 +44,9 @@ pub(crate) struct Drained {
     pub(crate) flows: Vec<(FlowKey, FlowCounters)>,
     /// The processes that moved bytes, as far as the kernel could name them.
     pub(crate) processes: Vec<(ProcessKey, ProcessRecord)>,
+    /// The processes that moved bytes as this program for the first time since start, or since they
+    /// were forgotten.
+    pub(crate) snapshots: Vec<Snapshot>,
     /// Sum of the rows as the kernel kept it, minus the sum of `flows`: 0 unless a drain lost rows.
     pub(crate) missing_sent_bytes: i64,
     /// As above.

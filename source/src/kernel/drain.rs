@@ -131,6 +131,7 @@ impl Maps {
         Ok(Drained {
             flows,
             processes,
+            snapshots: Vec::new(),
             missing_sent_bytes: kept.sent_bytes - sent,
             missing_received_bytes: kept.received_bytes - received,
         })

@@ -56,6 +56,7 @@ pub(super) fn offsets(btf: &Btf) -> Result<Offsets, KernelError> {
         task_tgid: task("tgid")?,
         task_start_boottime: task("start_boottime")?,
         task_self_exec_id: task("self_exec_id")?,
+        task_flags: task("flags")?,
         task_comm: task("comm")?,
     })
 }

@@ -2,9 +2,11 @@
 //!
 //! [`table`] keeps what was found, [`proc`] reads `/proc`, [`user`] names users.
 
+mod facts;
 mod proc;
 mod table;
 mod user;
 
+pub(crate) use facts::Snapshot;
 pub(crate) use proc::ProcFolder;
 pub(crate) use table::{ProcessTable, others};

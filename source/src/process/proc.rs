@@ -122,7 +122,7 @@ mod tests {
             std::fs::create_dir(&folder).unwrap();
             std::fs::write(folder.join("stat"), &stat).unwrap();
             std::fs::write(folder.join("comm"), &name).unwrap();
-            let process = ProcessKey { start_boottime, tgid, padding: 0 };
+            let process = ProcessKey { start_boottime, tgid, exec_id: 0 };
             let proc = ProcFolder::new(root.path());
             // Nothing is believed of a process that did not start then.
             let is_same = ProcFolder::is_same(&folder, process);

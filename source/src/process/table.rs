@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nettally_ebpf::flow::{ProcessKey, ProcessRecord};
 
+use super::facts::Snapshot;
 use super::proc::ProcFolder;
 use super::user::UserNames;
 use crate::pipeline::{Process, ProcessId};
@@ -35,7 +36,6 @@ struct Entry {
     process: Arc<Process>,
     /// Whether somebody could name it.
     is_named: bool,
-    exec_id: Option<u64>,
     last_used: Duration,
 }
 
@@ -52,27 +52,29 @@ impl ProcessTable {
     /// Takes in what the kernel recorded in the window that ended `now`, a time that never goes back.
     /// A process that changed (`exec`, another name or user) is looked up anew; the earlier answer
     /// stays with the earlier windows.
-    pub(crate) fn learn(&mut self, records: &[(ProcessKey, ProcessRecord)], now: Duration) {
+    pub(crate) fn learn(
+        &mut self,
+        records: &[(ProcessKey, ProcessRecord)],
+        _snapshots: Vec<Snapshot>,
+        now: Duration,
+    ) {
         self.now = now;
         for (key, record) in records {
             let ProcessRecord {
                 comm,
-                exec_id,
                 uid,
+                gid: _,
                 parent_tgid: _,
+                flags: _,
             } = record;
             let name = name(comm);
             match self.known.get_mut(key) {
-                Some(entry)
-                    if entry.process.name == name
-                        && entry.process.uid == Some(*uid)
-                        && entry.exec_id == Some(*exec_id) =>
-                {
+                Some(entry) if entry.process.name == name && entry.process.uid == Some(*uid) => {
                     entry.last_used = now;
                 }
                 Some(_) | None => {
                     let process = self.named(*key, name, Some(*uid));
-                    self.remember(*key, process, true, Some(*exec_id));
+                    self.remember(*key, process, true);
                 }
             }
         }
@@ -85,9 +87,9 @@ impl ProcessTable {
             match self.proc.name(key) {
                 Some(name) => {
                     let process = self.named(key, name, None);
-                    self.remember(key, process, true, None);
+                    self.remember(key, process, true);
                 }
-                None => self.remember(key, unknown(key), false, None),
+                None => self.remember(key, unknown(key), false),
             }
         }
         let entry = self
@@ -109,17 +111,10 @@ impl ProcessTable {
         }
     }
 
-    fn remember(
-        &mut self,
-        key: ProcessKey,
-        process: Process,
-        is_named: bool,
-        exec_id: Option<u64>,
-    ) {
+    fn remember(&mut self, key: ProcessKey, process: Process, is_named: bool) {
         let entry = Entry {
             process: Arc::new(process),
             is_named,
-            exec_id,
             last_used: self.now,
         };
         self.known.insert(key, entry);
@@ -146,6 +141,7 @@ pub(crate) fn others() -> Process {
 fn id(key: ProcessKey) -> ProcessId {
     ProcessId {
         pid: key.tgid,
+        exec_id: key.exec_id,
         start_boottime_ns: key.start_boottime,
         ..ProcessId::default()
     }
@@ -178,9 +174,9 @@ mod tests {
         comm[..name.len()].copy_from_slice(name.as_bytes());
         ProcessRecord {
             comm,
-            exec_id: 1,
             uid: 0,
             parent_tgid: 1,
+            ..ProcessRecord::default()
         }
     }
 
@@ -192,14 +188,14 @@ mod tests {
         ProcessKey {
             start_boottime,
             tgid,
-            padding: 0,
+            exec_id: 0,
         }
     }
 
     #[test]
     fn a_process_that_is_gone_has_the_name_the_kernel_recorded() {
         let mut table = table();
-        table.learn(&[(key(7, 1), record("short"))], at(1));
+        table.learn(&[(key(7, 1), record("short"))], Vec::new(), at(1));
         let (process, is_known) = table.process(key(7, 1));
         assert_eq!(
             (process.name.as_str(), &process.exe, is_known),
@@ -210,8 +206,8 @@ mod tests {
     #[test]
     fn a_reused_number_is_another_process() {
         let mut table = table();
-        table.learn(&[(key(7, 1), record("one"))], at(1));
-        table.learn(&[(key(7, 2), record("two"))], at(1));
+        table.learn(&[(key(7, 1), record("one"))], Vec::new(), at(1));
+        table.learn(&[(key(7, 2), record("two"))], Vec::new(), at(1));
         assert_eq!(table.process(key(7, 1)).0.name, "one");
         assert_eq!(table.process(key(7, 2)).0.name, "two");
     }
@@ -219,9 +215,9 @@ mod tests {
     #[test]
     fn a_changed_name_is_taken_up() {
         let mut table = table();
-        table.learn(&[(key(7, 1), record("sh"))], at(1));
+        table.learn(&[(key(7, 1), record("sh"))], Vec::new(), at(1));
         let (before, _) = table.process(key(7, 1));
-        table.learn(&[(key(7, 1), record("curl"))], at(1));
+        table.learn(&[(key(7, 1), record("curl"))], Vec::new(), at(1));
         assert_eq!(
             (
                 before.name.as_str(),
@@ -234,21 +230,25 @@ mod tests {
     #[test]
     fn another_program_of_the_same_name_is_looked_up_anew() {
         let mut table = table();
-        table.learn(&[(key(7, 1), record("python3"))], at(1));
+        table.learn(&[(key(7, 1), record("python3"))], Vec::new(), at(1));
         let (before, _) = table.process(key(7, 1));
-        let next = ProcessRecord {
+        let next = ProcessKey {
             exec_id: 2,
-            ..record("python3")
+            ..key(7, 1)
         };
-        table.learn(&[(key(7, 1), next)], at(2));
-        assert!(!Arc::ptr_eq(&before, &table.process(key(7, 1)).0));
+        table.learn(&[(next, record("python3"))], Vec::new(), at(2));
+        assert!(!Arc::ptr_eq(&before, &table.process(next).0));
     }
 
     #[test]
     fn a_process_that_wakes_up_at_the_last_moment_keeps_its_name() {
         let mut table = table();
-        table.learn(&[(key(7, 1), record("sleeper"))], at(0));
-        table.learn(&[(key(7, 1), record("sleeper"))], at(KEPT.as_secs() + 1));
+        table.learn(&[(key(7, 1), record("sleeper"))], Vec::new(), at(0));
+        table.learn(
+            &[(key(7, 1), record("sleeper"))],
+            Vec::new(),
+            at(KEPT.as_secs() + 1),
+        );
         assert_eq!(table.process(key(7, 1)).0.name, "sleeper");
     }
 
@@ -262,9 +262,9 @@ mod tests {
     fn unused_processes_are_forgotten_and_used_ones_are_not() {
         let mut table = table();
         let (idle, busy) = ((key(1, 1), record("idle")), (key(2, 1), record("busy")));
-        table.learn(&[idle, busy], at(0));
-        table.learn(&[busy], at(KEPT.as_secs()));
-        table.learn(&[], at(KEPT.as_secs() + 1));
+        table.learn(&[idle, busy], Vec::new(), at(0));
+        table.learn(&[busy], Vec::new(), at(KEPT.as_secs()));
+        table.learn(&[], Vec::new(), at(KEPT.as_secs() + 1));
         assert!(!table.process(key(1, 1)).1);
         assert!(table.process(key(2, 1)).1);
     }
@@ -276,7 +276,7 @@ mod tests {
             let records: Vec<_> = (0..30_000)
                 .map(|tgid| (key(tgid, start), record("many")))
                 .collect();
-            table.learn(&records, at(start));
+            table.learn(&records, Vec::new(), at(start));
         }
         assert!(table.known.len() <= MAX_KEPT, "{}", table.known.len());
     }
@@ -291,15 +291,14 @@ mod tests {
         #[test]
         fn any_record_is_a_process_with_a_name(
             comm in any::<[u8; 16]>(),
-            exec_id in any::<u64>(),
             uid in any::<u32>(),
             tgid in any::<u32>(),
             start in any::<u64>(),
             now in any::<u64>(),
         ) {
-            let record = ProcessRecord { comm, exec_id, uid, parent_tgid: 0 };
+            let record = ProcessRecord { comm, uid, ..ProcessRecord::default() };
             let mut table = table();
-            table.learn(&[(key(tgid, start), record)], Duration::from_nanos(now));
+            table.learn(&[(key(tgid, start), record)], Vec::new(), Duration::from_nanos(now));
             let (process, is_known) = table.process(key(tgid, start));
             prop_assert!(is_known && process.name == name(&comm));
             prop_assert_eq!(process.id.pid, tgid);
