@@ -14,7 +14,7 @@ use nettally_ebpf::loss::Loss;
 use crate::access::Access;
 use crate::losses::lose;
 use crate::socket::Remote;
-use crate::{atomic, process};
+use crate::{atomic, process, snapshot};
 
 type Flows = HashMap<FlowKey, FlowCounters, { MAX_FLOWS as usize }>;
 type Overflow = HashMap<FlowKey, FlowCounters, { MAX_OVERFLOW as usize }>;
@@ -173,6 +173,7 @@ fn name<A: Access>(processes: &Processes, process: &ProcessKey, moved: Moved) {
     if processes.get_ptr(process).is_some() {
         return;
     }
+    snapshot::take_once(process);
     let record = process::record::<A>();
     // The error is EEXIST if a thread on another CPU was first, which is as good.
     if processes
