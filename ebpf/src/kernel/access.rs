@@ -186,35 +186,19 @@ impl Access for Probed {
 #[inline(always)]
 pub(crate) unsafe fn read<T: Copy>(address: *const c_void) -> T {
     let mut value = MaybeUninit::<T>::zeroed();
-    if copy(&mut value, address) != 0 {
-        read_failed();
-    }
-    // SAFETY: zeroed, which is valid by contract, or filled by the helper.
-    unsafe { value.assume_init() }
-}
-
-/// Reads likewise; zero if nothing is there.
-///
-/// # Safety
-/// As for [`read`].
-#[inline(always)]
-pub(crate) unsafe fn peek<T: Copy>(address: *const c_void) -> T {
-    let mut value = MaybeUninit::<T>::zeroed();
-    let _failed = copy(&mut value, address);
-    // SAFETY: as above; the helper leaves zeroes where it fails.
-    unsafe { value.assume_init() }
-}
-
-#[inline(always)]
-fn copy<T>(value: &mut MaybeUninit<T>, address: *const c_void) -> i64 {
     // SAFETY: `value` has room for as much; the helper checks the address.
-    unsafe {
+    let failed = unsafe {
         bpf_probe_read_kernel(
             value.as_mut_ptr().cast::<c_void>(),
             size_of::<T>() as u32,
             address,
         )
+    } != 0;
+    if failed {
+        read_failed();
     }
+    // SAFETY: zeroed, which is valid by contract, or filled by the helper.
+    unsafe { value.assume_init() }
 }
 
 /// The bytes that depend on it are counted all the same: what may be wrong is where they went.

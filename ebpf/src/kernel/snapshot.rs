@@ -9,18 +9,17 @@ use aya_ebpf::bindings::BPF_ANY;
 use aya_ebpf::btf_maps::{Array, HashMap, LruHashMap, RingBuf};
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::helpers::generated::{
-    bpf_get_current_task, bpf_probe_read_kernel_str, bpf_probe_read_user, bpf_ringbuf_output,
+    bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_kernel_str, bpf_probe_read_user, bpf_ringbuf_output,
 };
 use aya_ebpf::macros::btf_map;
-use nettally_ebpf::flow::{MAX_PROCESSES, ProcessKey};
+use nettally_ebpf::flow::{COMM_LENGTH, MAX_PROCESSES, ProcessKey};
 use nettally_ebpf::loss::Loss;
 use nettally_ebpf::settings::{NO_OFFSET, V1_HIERARCHIES};
 use nettally_ebpf::snapshot::{
     ARGUMENTS, ARGUMENTS_CUT, ARGUMENTS_MISSING, CGROUP_CUT, CGROUP_LIMIT, COMPONENT,
-    DIRECTORY_CUT, DIRECTORY_LIMIT, EXE_CUT, EXE_LIMIT, PARENTS, ParentRecord, SnapshotHead, TEXTS,
+    DIRECTORY_CUT, DIRECTORY_LIMIT, EXE_CUT, EXE_LIMIT, PARENTS, SnapshotHead, TEXTS,
 };
 
-use crate::access::peek;
 use crate::globals::{identity, offset, setting};
 use crate::losses::note;
 
@@ -40,6 +39,9 @@ struct Draft {
     /// Its `arguments_end` is where the texts end that there are so far.
     head: SnapshotHead,
     texts: [u8; TEXTS + COMPONENT],
+    /// What was read last. Here and not on the stack, of which programs share 512 bytes with the
+    /// functions they call.
+    word: u64,
 }
 
 /// Drafts by `pid_tgid`, so that each has one writer.
@@ -117,16 +119,16 @@ unsafe fn fill(draft: *mut Draft, process: &ProcessKey) {
     unsafe {
         let task = bpf_get_current_task() as *const c_void;
         (*draft).head.process = *process;
-        let namespaces: *const c_void = follow(task, identity!(task_nsproxy));
-        let network: *const c_void = follow(namespaces, identity!(nsproxy_net_ns));
-        (*draft).head.network_namespace = number(network, identity!(net_inum));
+        let namespaces: *const c_void = follow(draft, task, identity!(task_nsproxy));
+        let network: *const c_void = follow(draft, namespaces, identity!(nsproxy_net_ns));
+        (*draft).head.network_namespace = number(draft, network, identity!(net_inum));
         parents(draft, task);
 
-        let memory: *const c_void = follow(task, identity!(task_mm));
-        let exe: *const c_void = follow(memory, identity!(mm_exe_file));
+        let memory: *const c_void = follow(draft, task, identity!(task_mm));
+        let exe: *const c_void = follow(draft, memory, identity!(mm_exe_file));
         path(draft, exe, identity!(file_path), EXE_LIMIT, EXE_CUT);
         (*draft).head.exe_end = (*draft).head.arguments_end;
-        let places: *const c_void = follow(task, identity!(task_fs));
+        let places: *const c_void = follow(draft, task, identity!(task_fs));
         if !memory.is_null() {
             path(
                 draft,
@@ -181,16 +183,20 @@ unsafe fn parents(draft: *mut Draft, task: *const c_void) {
     while index < PARENTS {
         // SAFETY: by contract. The parent's thread that made the child is told; its leader has the name.
         unsafe {
-            let parent: *const c_void = follow(child, offset!(task_real_parent));
-            let leader: *const c_void = follow(parent, offset!(task_group_leader));
-            let tgid = number(leader, offset!(task_tgid));
+            let parent: *const c_void = follow(draft, child, offset!(task_real_parent));
+            let leader: *const c_void = follow(draft, parent, offset!(task_group_leader));
+            let tgid = number(draft, leader, offset!(task_tgid));
             if tgid == 0 {
                 return;
             }
-            (*draft).head.parents[index] = ParentRecord {
-                comm: peek(leader.wrapping_byte_add(offset!(task_comm) as usize)),
-                tgid,
-            };
+            let record = &raw mut (*draft).head.parents[index];
+            (*record).tgid = tgid;
+            // It leaves zeroes where it fails.
+            let _failed = bpf_probe_read_kernel(
+                (&raw mut (*record).comm).cast::<c_void>(),
+                COMM_LENGTH as u32,
+                leader.wrapping_byte_add(offset!(task_comm) as usize),
+            );
             child = leader;
         }
         index += 1;
@@ -209,25 +215,25 @@ unsafe fn path(draft: *mut Draft, holder: *const c_void, at: u32, limit: usize, 
     }
     // SAFETY: by contract.
     unsafe {
-        let mut mount: *const c_void = follow(holder, at + identity!(path_mount));
-        let mut entry: *const c_void = follow(holder, at + identity!(path_entry));
+        let mut mount: *const c_void = follow(draft, holder, at + identity!(path_mount));
+        let mut entry: *const c_void = follow(draft, holder, at + identity!(path_entry));
         let mut step = 0;
         while step < MAX_STEPS {
-            let root: *const c_void = follow(mount, identity!(vfsmount_root));
+            let root: *const c_void = follow(draft, mount, identity!(vfsmount_root));
             if entry == root {
                 let whole = mount.wrapping_byte_sub(identity!(mount_vfsmount) as usize);
-                let outer: *const c_void = follow(whole, identity!(mount_parent));
+                let outer: *const c_void = follow(draft, whole, identity!(mount_parent));
                 if outer == whole || outer.is_null() {
                     return;
                 }
-                entry = follow(whole, identity!(mount_mountpoint));
+                entry = follow(draft, whole, identity!(mount_mountpoint));
                 mount = outer.wrapping_byte_add(identity!(mount_vfsmount) as usize);
             } else {
-                let outer: *const c_void = follow(entry, identity!(dentry_parent));
+                let outer: *const c_void = follow(draft, entry, identity!(dentry_parent));
                 if outer == entry || outer.is_null() {
                     return;
                 }
-                if !append(draft, follow(entry, identity!(dentry_name)), limit) {
+                if !append(draft, follow(draft, entry, identity!(dentry_name)), limit) {
                     break;
                 }
                 entry = outer;
@@ -246,15 +252,15 @@ unsafe fn path(draft: *mut Draft, holder: *const c_void, at: u32, limit: usize, 
 unsafe fn control_group(draft: *mut Draft, task: *const c_void) {
     // SAFETY: by contract.
     unsafe {
-        let set: *const c_void = follow(task, identity!(task_cgroups));
+        let set: *const c_void = follow(draft, task, identity!(task_cgroups));
         let before = (*draft).head.arguments_end;
-        group_path(draft, follow(set, identity!(css_set_default)));
+        group_path(draft, follow(draft, set, identity!(css_set_default)));
         let mut index = 0;
         while index < V1_HIERARCHIES {
             let at = crate::globals::read(&crate::globals::IDENTITY.css_set_v1[index]);
             if (*draft).head.arguments_end == before && at != NO_OFFSET {
-                let state: *const c_void = follow(set, at);
-                group_path(draft, follow(state, identity!(css_cgroup)));
+                let state: *const c_void = follow(draft, set, at);
+                group_path(draft, follow(draft, state, identity!(css_cgroup)));
             }
             index += 1;
         }
@@ -267,15 +273,15 @@ unsafe fn control_group(draft: *mut Draft, task: *const c_void) {
 unsafe fn group_path(draft: *mut Draft, group: *const c_void) {
     // SAFETY: by contract.
     unsafe {
-        let mut node: *const c_void = follow(group, identity!(cgroup_node));
+        let mut node: *const c_void = follow(draft, group, identity!(cgroup_node));
         let mut step = 0;
         while step < MAX_GROUPS {
-            let outer: *const c_void = follow(node, identity!(node_parent));
+            let outer: *const c_void = follow(draft, node, identity!(node_parent));
             // The root has no name worth telling.
             if outer.is_null() {
                 return;
             }
-            if !append(draft, follow(node, identity!(node_name)), CGROUP_LIMIT) {
+            if !append(draft, follow(draft, node, identity!(node_name)), CGROUP_LIMIT) {
                 break;
             }
             node = outer;
@@ -294,8 +300,8 @@ unsafe fn arguments(draft: *mut Draft, memory: *const c_void) {
     }
     // SAFETY: by contract; the masks keep what is written inside the draft.
     unsafe {
-        let start = follow(memory, identity!(mm_arg_start)).addr() as u64;
-        let stop = follow(memory, identity!(mm_arg_end)).addr() as u64;
+        let start = follow(draft, memory, identity!(mm_arg_start)).addr() as u64;
+        let stop = follow(draft, memory, identity!(mm_arg_end)).addr() as u64;
         let length = stop.wrapping_sub(start);
         let most = ARGUMENTS as u64 - 1;
         if length > most {
@@ -340,28 +346,31 @@ unsafe fn append(draft: *mut Draft, name: *const c_void, limit: usize) -> bool {
     }
 }
 
-/// The pointer at an offset.
+/// The pointer at an offset; null if it cannot be read.
 ///
 /// # Safety
-/// `base` must be null, or the address of a kernel structure; where it is not, zero is read.
+/// As for [`fill`]. `base` must be null, or the address of a kernel structure.
 #[inline(always)]
-unsafe fn follow(base: *const c_void, offset: u32) -> *const c_void {
+unsafe fn follow(draft: *mut Draft, base: *const c_void, offset: u32) -> *const c_void {
     if base.is_null() {
         return base;
     }
-    // SAFETY: by contract.
-    unsafe { peek::<u64>(base.wrapping_byte_add(offset as usize)) as *const c_void }
+    // SAFETY: by contract; the helper checks the address, and leaves zeroes where it fails.
+    unsafe {
+        let word = &raw mut (*draft).word;
+        let from = base.wrapping_byte_add(offset as usize);
+        let _failed = bpf_probe_read_kernel(word.cast::<c_void>(), size_of::<u64>() as u32, from);
+        core::ptr::read_volatile(word) as *const c_void
+    }
 }
 
-/// The number at an offset.
+/// The number at an offset; 0 if it cannot be read.
 ///
 /// # Safety
-/// `base` must be null, or the address of a kernel structure; where it is not, zero is read.
+/// As for [`follow`].
 #[inline(always)]
-unsafe fn number(base: *const c_void, offset: u32) -> u32 {
-    if base.is_null() {
-        return 0;
-    }
-    // SAFETY: by contract.
-    unsafe { peek::<u32>(base.wrapping_byte_add(offset as usize)) }
+unsafe fn number(draft: *mut Draft, base: *const c_void, offset: u32) -> u32 {
+    // SAFETY: by contract. No structure ends with any of these numbers, and the machine is
+    // little-endian.
+    unsafe { follow(draft, base, offset).addr() as u32 }
 }
