@@ -2,6 +2,9 @@
 //!
 //! [`table`] keeps what was found, [`proc`] reads `/proc`, [`user`] names users.
 
+mod app;
+mod arguments;
+mod cgroup;
 mod facts;
 mod proc;
 mod table;
