@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension as _, Row, named_params, params_from_iter};
 
 use super::Snapshot;
 use super::plan::{Extent, Part};
-use super::steps::Steps;
+use super::steps::{InStep, Steps};
 use crate::detail::Detail;
 use crate::error::StoreError;
 use crate::moment::{ceil_ms, floor_ms, from_ms};
@@ -128,6 +128,8 @@ pub(super) struct Scan {
     pub(super) range: TimeRange,
     /// Those of a protocol that is outside totals are there only if they are told from others.
     pub(super) groups: HashMap<FactKey, ByteTotals>,
+    /// The part of the groups of which it is not certain in which step it was moved.
+    pub(super) uncertain: ByteTotals,
     /// What is not in the groups because the filter tests what is folded, and might be.
     pub(super) undecided: ByteTotals,
     /// What is in no total, because the filter does not decide about its protocol.
@@ -181,7 +183,7 @@ pub(super) fn scan(
     let range = rounded(snapshot, range, &walks)?;
     let mut columns = match steps {
         Steps::One => vec![],
-        Steps::Each(_) | Steps::Edges(_) => vec![Column::Step],
+        Steps::Each(_) | Steps::Calendar(_) => vec![Column::Step],
     };
     for field in fields {
         if !columns.contains(&Column::of(*field)) {
@@ -202,6 +204,7 @@ pub(super) fn scan(
     }
     let Sums {
         groups,
+        uncertain,
         outside: mut bytes,
     } = sums;
     for (key, moved) in &groups {
@@ -212,6 +215,7 @@ pub(super) fn scan(
     Ok(Scan {
         range,
         groups,
+        uncertain,
         undecided: undecided.groups.into_values().next().unwrap_or_default(),
         outside_total: OutsideTotal::of(Protocol::Packet, bytes),
         outside,
@@ -407,6 +411,8 @@ fn undecided_statement(filter: &Filter, outside: Option<i64>, walk: Walk) -> Opt
 #[derive(Debug, Default)]
 struct Sums {
     groups: HashMap<FactKey, ByteTotals>,
+    /// The part of the groups of which the step is not certain.
+    uncertain: ByteTotals,
     /// Of the protocol that is in no group.
     outside: ByteTotals,
 }
@@ -417,27 +423,38 @@ fn sum_up(
     snapshot: &Snapshot<'_>,
     sql: &Sql,
     (columns, source, steps): (&[Column], Rows, Steps<'_>),
-    Sums { groups, outside }: &mut Sums,
+    Sums {
+        groups,
+        uncertain,
+        outside,
+    }: &mut Sums,
 ) -> Result<(), StoreError> {
     let fits = snapshot.ask(|file| {
         let mut statement = file.prepare(&sql.text)?;
         let mut rows = statement.query(params_from_iter(&sql.values))?;
         let mut run: Option<(FactKey, ByteTotals)> = None;
         // Rows of one window or bucket follow one another.
-        let mut step: Option<(i64, i64)> = None;
+        let mut step: Option<(i64, InStep)> = None;
         while let Some(row) = rows.next()? {
             let (mut key, bytes) = read(row, columns)?;
-            if let [Column::Step, ..] = columns {
-                let when = key.get(Column::Step);
-                let (_, step_ms) = match step {
-                    Some(found) if found.0 == when => found,
-                    Some(_) | None => *step.insert((when, steps.start_of(source.start_ms(when)))),
-                };
-                key.0[Column::Step as usize] = step_ms;
-            }
             if row.get(2)? {
                 outside.add(bytes);
                 continue;
+            }
+            if let [Column::Step, ..] = columns {
+                let when = key.get(Column::Step);
+                let (_, in_step) = match step {
+                    Some(found) if found.0 == when => found,
+                    Some(_) | None => *step.insert((when, steps.of(source, when))),
+                };
+                let InStep {
+                    start_ms,
+                    is_uncertain,
+                } = in_step;
+                key.0[Column::Step as usize] = start_ms;
+                if is_uncertain {
+                    uncertain.add(bytes);
+                }
             }
             match &mut run {
                 Some((run_key, run_bytes)) if *run_key == key => run_bytes.add(bytes),
