@@ -33,8 +33,8 @@ pub use error::StoreError;
 pub use query::{
     ByteTotals, Calendar, CalendarAnswer, CalendarError, CalendarPoint, CalendarQuery,
     CalendarSeries, CalendarUnit, Field, Filter, FilterError, MonthStartDay, Order, OrderBy,
-    OutsideTotal, RangeError, Series, SeriesAnswer, SeriesPoint, SeriesQuery, TimeRange,
-    UnknownField, UsageAnswer, UsageQuery, UsageRow,
+    OutsideTotal, ProcessAnswer, ProcessQuery, ProcessRow, RangeError, Series, SeriesAnswer,
+    SeriesPoint, SeriesQuery, TimeRange, UnknownField, UsageAnswer, UsageQuery, UsageRow,
 };
 pub use reader::{Reader, StoreStats};
 pub use retention::RetentionConfig;

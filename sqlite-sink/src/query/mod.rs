@@ -4,6 +4,7 @@ mod answer;
 mod calendar;
 mod field;
 mod filter;
+mod process;
 mod range;
 
 pub use answer::{
@@ -14,6 +15,7 @@ pub use calendar::{Calendar, CalendarError, CalendarUnit, MonthStartDay};
 pub use field::{Field, UnknownField};
 pub(crate) use filter::{CONTAINS, Sql};
 pub use filter::{Filter, FilterError};
+pub use process::{ProcessAnswer, ProcessQuery, ProcessRow};
 pub use range::{RangeError, TimeRange};
 
 /// How much each group moved in a span of time.

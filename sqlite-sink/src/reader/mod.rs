@@ -1,13 +1,14 @@
 //! Read-only access.
 //!
 //! `open` finds a way into the file, `plan` chooses the tiers, `scan` walks their rows once and sums
-//! them up by their numbers, `label` turns numbers into values, `usage` and `series` make answers of it, and
-//! `losses` says what they lack.
+//! them up by their numbers, `label` turns numbers into values, `usage`, `series` and `processes` make answers of it, and
+//! `losses` says what they lack. `steps` is what answers over time are cut into.
 
 mod label;
 mod losses;
 mod open;
 mod plan;
+mod processes;
 mod scan;
 mod series;
 mod steps;
@@ -30,7 +31,8 @@ use serde::Serialize;
 use crate::error::StoreError;
 use crate::moment::from_ms;
 use crate::query::{
-    CalendarAnswer, CalendarQuery, SeriesAnswer, SeriesQuery, TimeRange, UsageAnswer, UsageQuery,
+    CalendarAnswer, CalendarQuery, ProcessAnswer, ProcessQuery, SeriesAnswer, SeriesQuery,
+    TimeRange, UsageAnswer, UsageQuery,
 };
 use crate::tier::Tier;
 
@@ -80,6 +82,15 @@ impl Reader {
     /// answer would be too large.
     pub fn usage(&self, query: &UsageQuery) -> Result<UsageAnswer, StoreError> {
         usage::answer(&self.snapshot()?, query)
+    }
+
+    /// Answers which processes moved bytes, with all that is known of them.
+    ///
+    /// # Errors
+    /// The database could not be read, the order is by a field that no process decides, or the answer
+    /// would be too large.
+    pub fn processes(&self, query: &ProcessQuery) -> Result<ProcessAnswer, StoreError> {
+        processes::answer(&self.snapshot()?, query)
     }
 
     /// Answers how much was moved over time. Steps begin at multiples of their length since 1970,

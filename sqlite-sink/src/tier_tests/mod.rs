@@ -5,6 +5,7 @@ mod calendar;
 mod folding;
 mod identity;
 mod months;
+mod processes;
 mod reduced;
 mod retention;
 mod rollup;
