@@ -109,6 +109,41 @@ pub enum StoreError {
         /// What this build reads.
         known: i64,
     },
+    /// The file is of an older program, and the disk has no room for a copy of it, without which it
+    /// is not upgraded.
+    #[error(
+        "database {} must be upgraded, and a copy of it needs {needed_bytes} bytes where {free_bytes} are free; free some, or put a copy of your own at {}",
+        path.display(),
+        backup.display()
+    )]
+    NoRoomForBackup {
+        /// The file.
+        path: PathBuf,
+        /// Where the copy would be.
+        backup: PathBuf,
+        /// What it takes.
+        needed_bytes: u64,
+        /// What there is.
+        free_bytes: u64,
+    },
+    /// The file is of an older program, and could not be brought to this one's schema.
+    #[error(
+        "cannot upgrade database {} from schema {from} to {to}; it is as it was, and a copy is at {}",
+        path.display(),
+        backup.display()
+    )]
+    Upgrade {
+        /// The file.
+        path: PathBuf,
+        /// Its schema version.
+        from: i64,
+        /// This build's.
+        to: i64,
+        /// The copy.
+        backup: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
     /// Another program holds a lock on the file.
     #[error(
         "database {} is locked by another program; close it there and try again",
