@@ -36,7 +36,7 @@ pub(crate) fn make(file: &Connection, path: &Path, version: i64) -> Result<PathB
     if free_bytes < bytes + SPARE_BYTES {
         return Err(StoreError::NoRoomForBackup {
             path: path.to_owned(),
-            backup,
+            from: version,
             needed_bytes: bytes + SPARE_BYTES,
             free_bytes,
         });
@@ -45,7 +45,10 @@ pub(crate) fn make(file: &Connection, path: &Path, version: i64) -> Result<PathB
     remove_leftover(&partial).map_err(written)?;
     create_private(&partial).map_err(written)?;
     let done = file
-        .execute("VACUUM INTO CAST(? AS TEXT)", [partial.as_os_str().as_encoded_bytes()])
+        .execute(
+            "VACUUM INTO CAST(? AS TEXT)",
+            [partial.as_os_str().as_encoded_bytes()],
+        )
         .map_err(copied)
         .and_then(|_rows| settle(&partial, &backup).map_err(written));
     if done.is_err() {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::backup;
 use crate::query::Field;
 
 /// An error of opening, writing or asking the database.
@@ -114,13 +115,13 @@ pub enum StoreError {
     #[error(
         "database {} must be upgraded, and a copy of it needs {needed_bytes} bytes where {free_bytes} are free; free some, or put a copy of your own at {}",
         path.display(),
-        backup.display()
+        backup::place(path, *from).display()
     )]
     NoRoomForBackup {
         /// The file.
         path: PathBuf,
-        /// Where the copy would be.
-        backup: PathBuf,
+        /// Its schema version.
+        from: i64,
         /// What it takes.
         needed_bytes: u64,
         /// What there is.
@@ -130,7 +131,7 @@ pub enum StoreError {
     #[error(
         "cannot upgrade database {} from schema {from} to {to}; it is as it was, and a copy is at {}",
         path.display(),
-        backup.display()
+        backup::place(path, *from).display()
     )]
     Upgrade {
         /// The file.
@@ -139,8 +140,6 @@ pub enum StoreError {
         from: i64,
         /// This build's.
         to: i64,
-        /// The copy.
-        backup: PathBuf,
         /// Why.
         source: rusqlite::Error,
     },

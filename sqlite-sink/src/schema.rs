@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tracing::info;
 
 use crate::backup;
@@ -87,7 +87,7 @@ fn migrate_by(
         Content::Ours { version: from } => {
             let backup = backup::make(connection, path, from)?;
             let upgraded = apply(scripts, connection, from);
-            upgraded.map_err(|source| upgrade_error(path, (from, to), &backup, source))?;
+            upgraded.map_err(|source| upgrade_error(path, (from, to), source))?;
             info!(
                 path = %path.display(),
                 from,
@@ -100,24 +100,16 @@ fn migrate_by(
     }
 }
 
-fn upgrade_error(
-    path: &Path,
-    (from, to): (i64, i64),
-    backup: &Path,
-    source: rusqlite::Error,
-) -> StoreError {
-    match StoreError::statement(path, "upgrading it", source) {
-        StoreError::Statement { path, source, .. }
-        | StoreError::Full { path, source }
-        | StoreError::Damaged { path, source, .. } => StoreError::Upgrade {
-            path,
-            from,
-            to,
-            backup: backup.to_owned(),
-            source,
-        },
-        // Nothing was tried yet: another program has it.
-        other => other,
+fn upgrade_error(path: &Path, (from, to): (i64, i64), source: rusqlite::Error) -> StoreError {
+    let path = path.to_owned();
+    if source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) {
+        return StoreError::Busy { path, source };
+    }
+    StoreError::Upgrade {
+        path,
+        from,
+        to,
+        source,
     }
 }
 

@@ -217,7 +217,7 @@ fn fill(feed: &Feed, traffic: &mut Traffic, until: i64) -> Result<u64> {
 /// Asks while rows come; returns the bytes sent in them.
 fn answer_while_fed(feed: &Feed, traffic: &mut Traffic, path: &Path, days: i64) -> Result<u64> {
     let asked_at = traffic.now();
-    traffic.set_pace(FEED_ROWS, 1);
+    traffic.keep_to(FEED_ROWS, 1);
     let done = AtomicBool::new(false);
     let (mut rows, mut sent_bytes) = (0, 0);
     let writer_before = writer_time()?;

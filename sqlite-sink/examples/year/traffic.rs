@@ -40,6 +40,8 @@ pub(crate) struct Traffic {
     next_pid: u32,
     /// Rows of a window at the average time of day.
     rows_per_window: f64,
+    /// How much more than that it is by day, and less by night.
+    swing: f64,
     window_secs: i64,
     next_start: i64,
 }
@@ -64,15 +66,17 @@ impl Traffic {
             flows: Vec::new(),
             next_pid: 10_000,
             rows_per_window,
+            swing: 0.6,
             window_secs,
             next_start: begin,
         }
     }
 
-    /// From now on windows of another length, with as many rows.
-    pub(crate) fn set_pace(&mut self, rows_per_window: f64, window_secs: i64) {
+    /// From now on windows of another length, with as many rows by day and night.
+    pub(crate) fn keep_to(&mut self, rows_per_window: f64, window_secs: i64) {
         self.rows_per_window = rows_per_window;
         self.window_secs = window_secs;
+        self.swing = 0.0;
     }
 
     /// Start of the next window, in Unix seconds.
@@ -84,8 +88,9 @@ impl Traffic {
     pub(crate) fn next_batch(&mut self) -> UsageBatch {
         let start = self.next_start;
         self.next_start += self.window_secs;
-        let time_of_day = (start - BEGIN) as f64 / DAY_SECS; // Whole days do not matter to a sine.
-        let daylight = 1.0 - 0.6 * (TAU * (time_of_day + 0.125)).sin();
+        // Whole days do not matter to a sine.
+        let time_of_day = (start - BEGIN) as f64 / DAY_SECS;
+        let daylight = 1.0 - self.swing * (TAU * (time_of_day + 0.125)).sin();
         let wanted = self.rows_per_window * daylight;
         // The fraction decides by chance, so that quiet hosts get the right average too.
         let wanted = wanted as usize + usize::from(self.chance.unit() < wanted.fract());
