@@ -1,6 +1,10 @@
 //! A writer that is killed at any moment: the file opens, is whole, and lacks nothing that was
 //! stored.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests may panic and print like tests"
+)]
 
 #[allow(
     dead_code,

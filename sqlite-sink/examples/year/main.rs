@@ -147,7 +147,7 @@ impl Feed {
             tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .build()?
-                .block_on(Box::new(sink).run(input.boxed()))
+                .block_on(Box::new(sink.of_simulated_time()).run(input.boxed()))
                 .map_err(|()| "the sink ended by a bug".into())
         });
         Ok(Self {

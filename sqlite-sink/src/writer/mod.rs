@@ -1,9 +1,10 @@
 //! The writer: holds batches until the next flush, and until a flush succeeds; then it rolls up
 //! what is closed and deletes what is too old.
 //!
-//! It knows neither clock nor channel: whoever drives it says when to flush.
+//! It knows no channel: whoever drives it says when to flush, and how long the machine has run.
 
 mod bucket;
+mod clock;
 mod dimensions;
 mod fold;
 mod gap;
@@ -14,6 +15,8 @@ mod stats;
 mod transaction;
 
 #[cfg(test)]
+mod clock_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
@@ -22,6 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nettally_source::pipeline::UsageBatch;
+use rustix::time::{ClockId, clock_gettime};
 use tracing::{error, info, warn};
 
 pub(crate) use dimensions::{FOLDED_PORT, NO_PORT, NO_REMOTE, OTHER, UNRESOLVED};
@@ -29,7 +33,9 @@ pub(crate) use retention::Keep;
 pub use stats::{WriterCounters, WriterStats};
 
 use crate::error::{StoreError, one_line};
+use crate::moment::{floor_ms, from_ms};
 use crate::store::Store;
+use clock::Clock;
 use dimensions::Dimensions;
 use gap::Gap;
 use rollup::Rolled;
@@ -75,6 +81,8 @@ pub(crate) struct Writer {
     held: VecDeque<Arc<UsageBatch>>,
     held_weight: usize,
     gap: Option<Gap>,
+    /// None if windows are believed whatever they say.
+    clock: Option<Clock>,
     /// Flushes that failed since the last that did not.
     failures: u64,
     /// The same of rolling up and deleting.
@@ -95,6 +103,7 @@ impl Writer {
             held: VecDeque::new(),
             held_weight: 0,
             gap: None,
+            clock: None,
             failures: 0,
             upkeep_failures: 0,
             stats: Arc::default(),
@@ -110,6 +119,21 @@ impl Writer {
     /// Tells apart so many remotes of a minute, hour or day; without, all.
     pub(crate) fn telling(mut self, top_remotes: Option<u32>) -> Self {
         self.top_remotes = top_remotes;
+        self
+    }
+
+    /// Does not believe windows that are far ahead of the time that has passed.
+    pub(crate) fn doubting(mut self) -> Result<Self, StoreError> {
+        self.clock = Some(
+            Clock::of_file(&self.store.connection)
+                .map_err(|source| StoreError::statement(&self.store.path, "reading it", source))?,
+        );
+        Ok(self)
+    }
+
+    /// Believes them.
+    pub(crate) fn believing(mut self) -> Self {
+        self.clock = None;
         self
     }
 
@@ -133,13 +157,41 @@ impl Writer {
     /// Stores what is held, in one transaction; keeps it if that fails. Then rolls up the buckets
     /// that are closed and deletes what is too old, each in small transactions of their own.
     pub(crate) fn flush(&mut self) {
+        self.flush_at(since_boot());
+    }
+
+    fn flush_at(&mut self, since_boot: Duration) {
         self.store_held();
         if self.failures == 0 {
-            match self.roll_up().and_then(|()| self.delete_old()) {
+            let now_ms = self.now_ms(since_boot);
+            match self.roll_up(now_ms).and_then(|()| self.delete_old(now_ms)) {
                 Ok(()) => self.upkeep_failures = 0,
                 Err(source) => self.upkeep_failed(source),
             }
         }
+    }
+
+    /// No rows of buckets are made or deleted for times after this.
+    fn now_ms(&mut self, since_boot: Duration) -> i64 {
+        let Some(clock) = &mut self.clock else {
+            return i64::MAX;
+        };
+        let Some(newest) = self.stats.snapshot().flushed_until else {
+            return clock.believed_ms();
+        };
+        let was_ahead = clock.is_ahead();
+        let now_ms = clock.look(floor_ms(newest), since_boot);
+        let is_ahead = clock.is_ahead();
+        if is_ahead && !was_ahead {
+            warn!(
+                sink = self.sink,
+                clock = %newest,
+                expected = %from_ms(now_ms),
+                "The clock is far ahead of the history; if it stays so for hours, old rows go."
+            );
+        }
+        self.stats.update(|stats| stats.clock_ahead = is_ahead);
+        now_ms
     }
 
     fn store_held(&mut self) {
@@ -209,12 +261,12 @@ impl Writer {
         });
     }
 
-    fn roll_up(&mut self) -> rusqlite::Result<()> {
+    fn roll_up(&mut self, now_ms: i64) -> rusqlite::Result<()> {
         let begin = Instant::now();
         while begin.elapsed() < ROLLUP_BUDGET {
             let step_begin = Instant::now();
             let Some(Rolled { rows, saturated }) =
-                rollup::step(&mut self.store.connection, self.top_remotes)?
+                rollup::step(&mut self.store.connection, self.top_remotes, now_ms)?
             else {
                 break;
             };
@@ -228,10 +280,11 @@ impl Writer {
         Ok(())
     }
 
-    fn delete_old(&mut self) -> rusqlite::Result<()> {
+    fn delete_old(&mut self, now_ms: i64) -> rusqlite::Result<()> {
         let begin = Instant::now();
         while begin.elapsed() < RETENTION_BUDGET {
-            let Some(rows) = retention::step(&mut self.store.connection, &self.keep)? else {
+            let Some(rows) = retention::step(&mut self.store.connection, &self.keep, now_ms)?
+            else {
                 break;
             };
             self.stats.update(|stats| stats.deleted_rows += rows);
@@ -307,6 +360,12 @@ impl Writer {
     fn held_rows(&self) -> u64 {
         rows(&self.held)
     }
+}
+
+/// How long the machine has run, sleep included.
+fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::try_from(time).expect("a boot is before now")
 }
 
 fn rows(batches: &VecDeque<Arc<UsageBatch>>) -> u64 {

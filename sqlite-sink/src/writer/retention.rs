@@ -43,11 +43,13 @@ const SPARE_PAGES: i64 = 512;
 /// Pages given back in a step.
 const PAGES_PER_STEP: i64 = 1024;
 
-/// Deletes some of what need not be kept; the number of rows, none if there is nothing to do.
-pub(crate) fn step(file: &mut Connection, keep: &Keep) -> Result<Option<u64>> {
-    let Some(now_ms) = flushed_until_ms(file)? else {
+/// Deletes some of what need not be kept; the number of rows, none if there is nothing to do. It is
+/// no later than `now_ms`.
+pub(crate) fn step(file: &mut Connection, keep: &Keep, now_ms: i64) -> Result<Option<u64>> {
+    let Some(newest_ms) = flushed_until_ms(file)? else {
         return Ok(None);
     };
+    let now_ms = now_ms.min(newest_ms);
     let kept = KeptFrom::read(file)?;
     let rolled = RolledUntil::read(file)?;
     for rows in Rows::ALL {
@@ -71,7 +73,7 @@ pub(crate) fn step(file: &mut Connection, keep: &Keep) -> Result<Option<u64>> {
     Ok(None)
 }
 
-fn flushed_until_ms(file: &Connection) -> Result<Option<i64>> {
+pub(super) fn flushed_until_ms(file: &Connection) -> Result<Option<i64>> {
     file.prepare_cached("SELECT flushed_until_ms FROM progress")?
         .query_row([], |row| row.get(0))
 }
