@@ -154,6 +154,28 @@ pub enum StoreError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// The file was moved or deleted while it was written, and somebody still reads it.
+    #[error(
+        "database {} was moved or deleted, and is still being read; a new one is begun when that ends",
+        path.display()
+    )]
+    MovedInUse {
+        /// Where the file was.
+        path: PathBuf,
+    },
+    /// The disk of the file, or the way to it, fails.
+    #[error(
+        "cannot reach database {} ({doing} failed); check its disk, `dmesg` may say more",
+        path.display()
+    )]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// Why.
+        source: rusqlite::Error,
+    },
     /// The content of the file makes no sense.
     #[error(
         "database {} is damaged ({doing} failed); move it away to start a new one, and save what it holds with `sqlite3 {} .recover`",
@@ -220,6 +242,12 @@ impl StoreError {
                 Self::Busy { path, source }
             }
             Some(ErrorCode::DiskFull) => Self::Full { path, source },
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
+            Some(ErrorCode::SystemIoFailure) => Self::Disk {
+                path,
+                doing,
+                source,
+            },
             _ => Self::Statement {
                 path,
                 doing,

@@ -161,6 +161,11 @@ impl Writer {
     }
 
     fn flush_at(&mut self, since_boot: Duration) {
+        if !self.store.is_in_place()
+            && let Err(error) = self.begin_anew()
+        {
+            return self.failed(&error, 0.0);
+        }
         self.store_held();
         if self.failures == 0 {
             let now_ms = self.now_ms(since_boot);
@@ -169,6 +174,19 @@ impl Writer {
                 Err(source) => self.upkeep_failed(source),
             }
         }
+    }
+
+    /// Goes on with what the path leads to, after the file was moved or deleted.
+    fn begin_anew(&mut self) -> Result<(), StoreError> {
+        self.dimensions.forget();
+        self.store.reopen()?;
+        self.stats.update(|stats| stats.begun_anew += 1);
+        warn!(
+            sink = self.sink,
+            path = %self.store.path.display(),
+            "The database was moved or deleted while it was written; the history goes on in a new file."
+        );
+        Ok(())
     }
 
     /// No rows of buckets are made or deleted for times after this.
@@ -209,7 +227,10 @@ impl Writer {
         let milliseconds = begin.elapsed().as_secs_f64() * 1000.0;
         match outcome {
             Ok(stored) => self.succeeded(stored, milliseconds),
-            Err(source) => self.failed(source, milliseconds),
+            Err(source) => {
+                let error = StoreError::statement(&self.store.path, "storing rows", source);
+                self.failed(&error, milliseconds);
+            }
         }
     }
 
@@ -313,14 +334,10 @@ impl Writer {
         });
     }
 
-    fn failed(&mut self, source: rusqlite::Error, milliseconds: f64) {
+    fn failed(&mut self, error: &StoreError, milliseconds: f64) {
         // Numbers of rows that were rolled back must not be used again.
         self.dimensions.forget();
-        let error = one_line(&StoreError::statement(
-            &self.store.path,
-            "storing rows",
-            source,
-        ));
+        let error = one_line(error);
         let rows_held = self.held_rows();
         if self.failures.is_multiple_of(FAILURES_PER_LOG_LINE) {
             warn!(
