@@ -62,6 +62,9 @@ impl Default for HoldLimits {
 /// A failure is logged once, then again after this many flushes that failed alike.
 const FAILURES_PER_LOG_LINE: u64 = 60;
 
+/// After a failure, storing about so many rows tells whether it works again.
+const ROWS_TO_TRY: usize = 2000;
+
 /// After this long the rest of what is to be rolled up waits for the next flush, so that a file with
 /// much of it, such as one of an older version, keeps taking rows.
 const ROLLUP_BUDGET: Duration = Duration::from_millis(500);
@@ -213,20 +216,42 @@ impl Writer {
     }
 
     fn store_held(&mut self) {
-        if self.held.is_empty() && self.gap.is_none() {
-            return;
+        if self.failures > 0 {
+            // A little first: as long as that fails, the rest costs no time.
+            let few = self.batches_of(ROWS_TO_TRY);
+            self.store_oldest(few);
         }
+        if self.failures == 0 && (!self.held.is_empty() || self.gap.is_some()) {
+            self.store_oldest(self.held.len());
+        }
+    }
+
+    /// How many of the oldest batches have so many rows.
+    fn batches_of(&self, rows: usize) -> usize {
+        let mut weight_before = 0;
+        self.held
+            .iter()
+            .take_while(|batch| {
+                let is_before = weight_before < rows;
+                weight_before += weight(batch);
+                is_before
+            })
+            .count()
+    }
+
+    /// Stores so many of the oldest batches, in one transaction.
+    fn store_oldest(&mut self, batches: usize) {
         let begin = Instant::now();
         self.dimensions.forget_if_many();
         let outcome = transaction::store(
             &mut self.store.connection,
             &mut self.dimensions,
-            self.held.iter(),
+            self.held.iter().take(batches),
             self.gap.as_ref(),
         );
         let milliseconds = begin.elapsed().as_secs_f64() * 1000.0;
         match outcome {
-            Ok(stored) => self.succeeded(stored, milliseconds),
+            Ok(stored) => self.succeeded(stored, batches, milliseconds),
             Err(source) => {
                 let error = StoreError::statement(&self.store.path, "storing rows", source);
                 self.failed(&error, milliseconds);
@@ -262,10 +287,11 @@ impl Writer {
         }
     }
 
-    fn succeeded(&mut self, stored: Stored, milliseconds: f64) {
-        self.held.clear();
-        self.held_weight = 0;
+    fn succeeded(&mut self, stored: Stored, batches: usize, milliseconds: f64) {
+        let weight: usize = self.held.drain(..batches).map(|batch| weight(&batch)).sum();
+        self.held_weight -= weight;
         self.gap = None;
+        let rows_held = self.held_rows();
         if mem::take(&mut self.failures) > 0 {
             info!(sink = self.sink, rows = stored.rows, "Storing works again.");
         }
@@ -275,7 +301,7 @@ impl Writer {
             stats.sent_bytes = stats.sent_bytes.saturating_add(stored.sent_bytes);
             stats.received_bytes = stats.received_bytes.saturating_add(stored.received_bytes);
             stats.saturated += stored.saturated;
-            stats.rows_held = 0;
+            stats.rows_held = rows_held;
             stats.last_error = None;
             stats.flushed_until = stored.until.or(stats.flushed_until);
             stats.last_flush_ms = milliseconds;

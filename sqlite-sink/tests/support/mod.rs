@@ -41,6 +41,11 @@ pub(crate) fn at(milliseconds: i64) -> Timestamp {
 
 /// One flow that sent 10 and received 20 bytes in second number `index`.
 pub(crate) fn event(index: i64) -> Event {
+    many_flows(index, 1)
+}
+
+/// So many of them, told apart by their local port.
+pub(crate) fn many_flows(index: i64, flows: u16) -> Event {
     let process = Arc::new(Process {
         id: ProcessId {
             pid: 7,
@@ -53,16 +58,18 @@ pub(crate) fn event(index: i64) -> Event {
         user: Some("root".to_owned()),
         ..Process::default()
     });
-    let usage = vec![Usage {
-        process,
-        protocol: Protocol::Udp,
-        local_port: 1,
-        remote: Remote::Unresolved,
-        sent_bytes: 10,
-        received_bytes: 20,
-        first_activity: at(index * 1000),
-        last_activity: at(index * 1000),
-    }];
+    let usage = (1..=flows)
+        .map(|local_port| Usage {
+            process: Arc::clone(&process),
+            protocol: Protocol::Udp,
+            local_port,
+            remote: Remote::Unresolved,
+            sent_bytes: 10,
+            received_bytes: 20,
+            first_activity: at(index * 1000),
+            last_activity: at(index * 1000),
+        })
+        .collect();
     Event::Usage(Arc::new(UsageBatch {
         window: Window {
             start: at(index * 1000),
