@@ -10,6 +10,7 @@ mod open;
 mod plan;
 mod scan;
 mod series;
+mod steps;
 mod usage;
 
 #[cfg(test)]
@@ -48,9 +49,9 @@ pub struct StoreStats {
     pub path: PathBuf,
     /// Bytes on disk, with its write-ahead log.
     pub size_bytes: u64,
-    /// Stored usage rows of windows; those of minutes, hours and days come on top.
+    /// Stored usage rows of windows; those of minutes, hours, days and months come on top.
     pub rows: u64,
-    /// Start of the oldest window, which may be there only as a part of its minute, hour or day.
+    /// Start of the oldest window, which may be there only as a part of its minute, hour, day or month.
     pub oldest: Option<Timestamp>,
     /// End of the newest window.
     pub flushed_until: Option<Timestamp>,
@@ -111,7 +112,9 @@ impl Reader {
                             coalesce((SELECT first_ms FROM tier_bucket
                                        WHERE tier_id = 2 ORDER BY bucket LIMIT 1), :never),
                             coalesce((SELECT first_ms FROM tier_bucket
-                                       WHERE tier_id = 3 ORDER BY bucket LIMIT 1), :never))
+                                       WHERE tier_id = 3 ORDER BY bucket LIMIT 1), :never),
+                            coalesce((SELECT first_ms FROM tier_bucket
+                                       WHERE tier_id = 4 ORDER BY bucket LIMIT 1), :never))
                    FROM progress",
                 named_params! { ":never": i64::MAX },
                 |row| {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Snapshot;
 use super::label::{Label, Labels};
 use super::scan::{Column, Scan, scan};
+use super::steps::Steps;
 use crate::error::StoreError;
 use crate::moment::from_ms;
 use crate::query::{ByteTotals, Series, SeriesAnswer, SeriesPoint, SeriesQuery};
@@ -61,7 +62,13 @@ pub(super) fn answer(
         groups,
         outside_total,
         ..
-    } = scan(snapshot, *range, fields, filter.as_ref(), Some(step_ms))?;
+    } = scan(
+        snapshot,
+        *range,
+        fields,
+        filter.as_ref(),
+        Steps::Each(step_ms),
+    )?;
 
     let mut lines: HashMap<Label, Line> = HashMap::new();
     let mut labels = Labels::new(&snapshot.transaction);

@@ -8,7 +8,9 @@ mod clock;
 mod dimensions;
 mod fold;
 mod gap;
+mod identity;
 mod late;
+mod needed;
 mod retention;
 mod rollup;
 mod stats;
@@ -38,6 +40,7 @@ use crate::store::Store;
 use clock::Clock;
 use dimensions::Dimensions;
 use gap::Gap;
+use retention::Deleted;
 use rollup::Rolled;
 use transaction::Stored;
 
@@ -330,11 +333,13 @@ impl Writer {
     fn delete_old(&mut self, now_ms: i64) -> rusqlite::Result<()> {
         let begin = Instant::now();
         while begin.elapsed() < RETENTION_BUDGET {
-            let Some(rows) = retention::step(&mut self.store.connection, &self.keep, now_ms)?
-            else {
-                break;
-            };
-            self.stats.update(|stats| stats.deleted_rows += rows);
+            match retention::step(&mut self.store.connection, &self.keep, now_ms)? {
+                Some(Deleted::Usage(rows)) => {
+                    self.stats.update(|stats| stats.deleted_rows += rows);
+                }
+                Some(Deleted::Names) => self.dimensions.forget(),
+                None => break,
+            }
         }
         Ok(())
     }
