@@ -149,7 +149,7 @@ mod tests {
         let scripts = &MIGRATIONS[..MIGRATIONS.len() - 1];
         migrate_by(scripts, &mut file, path, Content::Empty).unwrap();
         file.execute_batch(
-            "INSERT INTO time_window VALUES (1, 0, 1000);
+            "INSERT INTO time_window (id, start_ms, end_ms) VALUES (1, 0, 1000);
              INSERT INTO loss VALUES (1, 'sink_failed', 1, 2, 3);",
         )
         .unwrap();
