@@ -57,10 +57,12 @@ pub(crate) enum Deleted {
 }
 
 /// Deletes some of what need not be kept, or that nothing refers to; none if there is nothing to do.
-pub(crate) fn step(file: &mut Connection, keep: &Keep) -> Result<Option<Deleted>> {
-    let Some(now_ms) = flushed_until_ms(file)? else {
+/// It is no later than `now_ms`.
+pub(crate) fn step(file: &mut Connection, keep: &Keep, now_ms: i64) -> Result<Option<Deleted>> {
+    let Some(newest_ms) = flushed_until_ms(file)? else {
         return Ok(None);
     };
+    let now_ms = now_ms.min(newest_ms);
     let kept = KeptFrom::read(file)?;
     let rolled = RolledUntil::read(file)?;
     for rows in Rows::ALL {
@@ -87,7 +89,7 @@ pub(crate) fn step(file: &mut Connection, keep: &Keep) -> Result<Option<Deleted>
     Ok(None)
 }
 
-fn flushed_until_ms(file: &Connection) -> Result<Option<i64>> {
+pub(super) fn flushed_until_ms(file: &Connection) -> Result<Option<i64>> {
     file.prepare_cached("SELECT flushed_until_ms FROM progress")?
         .query_row([], |row| row.get(0))
 }
