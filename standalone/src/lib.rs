@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`cli`] (commands), [`config`] (YAML to typed), [`app`] (the composition
 //! root: wires source, topology, sinks and faces, and joins them), [`topology`] (one bounded queue
-//! per sink), then the sinks and faces: [`statsd`], (what sinks over the network share is in
+//! per sink), then the sinks and faces: [`statsd`], [`vector`] (which builds on
 //! [`delivery`]), [`live`], [`http`], [`tui`], and [`encode`] (events for other programs). [`audit`]
 //! stands apart: it holds nettally's counts against the kernel's own.
 #![forbid(unsafe_code)]
@@ -20,3 +20,4 @@ pub mod statsd;
 pub mod text;
 pub mod topology;
 pub mod tui;
+pub mod vector;
