@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`cli`] (commands), [`config`] (YAML to typed), [`app`] (the composition
 //! root: wires source, topology, sinks and faces, and joins them), [`topology`] (one bounded queue
-//! per sink), then the sinks and faces: [`statsd`], [`vector`] (which builds on
+//! per sink), then the sinks and faces: [`statsd`], [`vector`] and [`http_sink`] (which share
 //! [`delivery`]), [`live`], [`http`], [`tui`], and [`encode`] (events for other programs). [`audit`]
 //! stands apart: it holds nettally's counts against the kernel's own.
 #![forbid(unsafe_code)]
@@ -14,6 +14,7 @@ pub mod config;
 pub mod delivery;
 pub mod encode;
 pub mod http;
+pub mod http_sink;
 pub mod live;
 mod machine;
 pub mod statsd;
