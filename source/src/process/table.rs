@@ -35,6 +35,7 @@ pub(crate) struct ProcessTable {
     /// The last program of each process that is known. Only that one is what `/proc` tells of.
     programs: HashMap<(u32, u64), u32>,
     max_known: usize,
+    files_per_tick: usize,
     now: Duration,
 }
 
@@ -69,6 +70,7 @@ impl ProcessTable {
             known: HashMap::new(),
             programs: HashMap::new(),
             max_known: usize::try_from(entries).unwrap_or(usize::MAX),
+            files_per_tick: tunnel::FILES_PER_TICK,
             now: Duration::ZERO,
         }
     }
@@ -353,7 +355,7 @@ impl ProcessTable {
         if due.is_empty() || !tunnel::has_driver(&self.proc) {
             return;
         }
-        let mut files_left = tunnel::FILES_PER_TICK;
+        let mut files_left = self.files_per_tick;
         for key in due {
             if files_left == 0 {
                 return;
