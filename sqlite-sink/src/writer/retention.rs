@@ -122,7 +122,8 @@ fn pragma(file: &Connection, name: &str) -> Result<i64> {
     file.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
 }
 
-fn used_bytes(file: &Connection) -> Result<u64> {
+/// Bytes of the file without its log and its free pages.
+pub(super) fn used_bytes(file: &Connection) -> Result<u64> {
     let pages = pragma(file, "page_count")? - pragma(file, "freelist_count")?;
     Ok(pages.unsigned_abs() * pragma(file, "page_size")?.unsigned_abs())
 }
