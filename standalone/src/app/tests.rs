@@ -21,8 +21,12 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::config::{self, Config, Overrides, SinkKind};
+use crate::delivery::testing::listener;
+use crate::http_sink::testing::FakeServer;
 use crate::topology::WhenFull;
 use crate::topology::testing::{batch, row, second};
+use crate::vector::testing::FakeVector;
+use crate::{http_sink, vector};
 
 /// Sends one window at once, and a last one when it is told to end.
 #[derive(Debug, Default)]
@@ -168,12 +172,19 @@ async fn the_last_window_is_stored_before_the_end() {
 async fn every_face_has_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let statsd = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let vector = FakeVector::start(listener().await, None, [], vector::testing::Answer::Take);
+    let take = http_sink::testing::Answer::Say(200);
+    let server = FakeServer::start(listener().await, None, [], take);
     let yaml = format!(
         "data_dir: {}\napi: {{ address: 127.0.0.1:0 }}\nsinks:\n  \
          history: {{ type: sqlite, flush_interval_secs: 0.1 }}\n  \
-         statsd: {{ type: statsd, address: {} }}\n",
+         statsd: {{ type: statsd, address: {} }}\n  \
+         vector: {{ type: vector, address: {}, batch: {{ timeout_secs: 0.1 }} }}\n  \
+         web: {{ type: http, uri: {}, batch: {{ timeout_secs: 0.1 }} }}\n",
         folder.path().display(),
-        statsd.local_addr().unwrap()
+        statsd.local_addr().unwrap(),
+        vector.address(),
+        server.uri(),
     );
     let config = config::parse(&yaml, "test", &Overrides::default()).unwrap();
     let mut plan = Plan::from(config);
@@ -194,7 +205,8 @@ async fn every_face_has_the_same_bytes() {
     let health = ask(page, "/api/v1/health").await;
     let sinks: Vec<_> = health["sinks"].as_array().unwrap().iter().collect();
     let names: Vec<_> = sinks.iter().map(|sink| &sink["name"]).collect();
-    assert_eq!(names, ["history", "statsd", "live"], "{health:#}");
+    let expected = ["history", "statsd", "vector", "web", "live"];
+    assert_eq!(names, expected, "{health:#}");
     stop.send(()).unwrap();
     joined.await.unwrap().unwrap();
 
@@ -209,6 +221,7 @@ async fn every_face_has_the_same_bytes() {
         );
     }
     assert_eq!(stored(&folder.path().join("nettally.db")), (20, 2));
+    assert_eq!((vector.moved(), server.moved()), ((20, 2), (20, 2)));
 }
 
 /// The JSON at a path of the page.

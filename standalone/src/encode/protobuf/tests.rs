@@ -47,13 +47,11 @@ fn logs(event: &Event) -> Vec<std::collections::BTreeMap<String, Value>> {
     events(&mut encoder(Telemetry::Logs), event)
         .into_iter()
         .map(|event| match event {
-            VectorEvent::Log(Log {
-                value:
-                    Some(Value {
-                        kind: Some(ValueKind::Map(map)),
-                    }),
-            }) => map.fields,
-            other => panic!("{other:?}"),
+            VectorEvent::Log(log) => match log.value.and_then(|value| value.kind) {
+                Some(ValueKind::Map(map)) => map.fields,
+                value => panic!("a record is a map, and not {value:?}"),
+            },
+            VectorEvent::Metric(metric) => panic!("{metric:?}"),
         })
         .collect()
 }
@@ -74,7 +72,9 @@ fn fields(mut bytes: &[u8]) -> Vec<(u32, WireType, Vec<u8>)> {
             }
             WireType::Varint => decode_varint(&mut bytes).unwrap().to_le_bytes().to_vec(),
             WireType::SixtyFourBit => bytes.copy_to_bytes(8).to_vec(),
-            other => panic!("{other:?}"),
+            WireType::StartGroup | WireType::EndGroup | WireType::ThirtyTwoBit => {
+                panic!("nothing here is written so: {wire:?}")
+            }
         };
         fields.push((number, wire, content));
     }
