@@ -235,6 +235,47 @@ async fn ask(page: SocketAddr, path: &str) -> Value {
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {response}"))
 }
 
+/// Nobody answers at one address, and at the other nobody takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_servers_cost_their_own_sinks_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = listener().await.local_addr().unwrap();
+    let refuses = http_sink::testing::Answer::Say(400);
+    let server = FakeServer::start(listener().await, None, [], refuses);
+    let yaml = format!(
+        "data_dir: {}\napi: {{ address: 127.0.0.1:0 }}\nsinks:\n  \
+         history: {{ type: sqlite, flush_interval_secs: 0.1 }}\n  \
+         vector: {{ type: vector, address: {gone}, request: {{ retry_attempts: 0 }} }}\n  \
+         web: {{ type: http, uri: {}, batch: {{ timeout_secs: 0.1 }} }}\n",
+        folder.path().display(),
+        server.uri(),
+    );
+    let config = config::parse(&yaml, "test", &Overrides::default()).unwrap();
+    let mut plan = Plan::from(config);
+    plan.sources[0].config = Box::new(TwoWindows::default());
+    let running = start(plan, second(0)).await.unwrap();
+    let page = running.page.unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let joined = tokio::spawn(running.join(async { stopped.await.unwrap_or_default() }));
+    let failed = json!({ "events": 2, "sent_bytes": 10, "received_bytes": 1 });
+    loop {
+        let health = ask(page, "/api/v1/health").await;
+        let sinks = &health["sinks"];
+        let dropped = |index: usize, reason: &str| {
+            sinks[index]["delivery"]["dropped_by_reason"][reason].clone()
+        };
+        if dropped(1, "retries_exhausted") == failed && dropped(2, "rejected")["sent_bytes"] == 10 {
+            assert_eq!(sinks[0]["losses"], json!({}), "{health:#}");
+            assert_eq!(health["losses"]["sink_failed"]["sent_bytes"], 20);
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop.send(()).unwrap();
+    joined.await.unwrap().unwrap();
+    assert_eq!(stored(&folder.path().join("nettally.db")), (20, 2));
+}
+
 #[tokio::test]
 async fn a_source_that_ends_by_itself_ends_the_program_and_is_named() {
     let folder = tempfile::tempdir().unwrap();
