@@ -8,12 +8,11 @@ use serde_json::{Value, json};
 use super::testing::{Answer, FakeServer};
 use super::*;
 use crate::delivery::Delivered;
-use crate::delivery::options::{BatchConfig, RequestConfig, TlsConfig};
+use crate::delivery::options::{BatchConfig, Compression, RequestConfig, TlsConfig};
 use crate::delivery::testing::{
     MOVED, certificate, counted, dropped_by_reason, figures, listener, run, wait_until, windows,
 };
 use crate::encode::Telemetry;
-use crate::vector::Compression;
 
 /// Waits of milliseconds, requests of three events.
 fn config(uri: &str) -> HttpConfig {

@@ -9,7 +9,7 @@ use tonic::Code;
 use super::testing::{Answer, FakeVector};
 use super::*;
 use crate::delivery::Delivered;
-use crate::delivery::options::{BatchConfig, RequestConfig, TlsConfig};
+use crate::delivery::options::{BatchConfig, Compression, RequestConfig, TlsConfig};
 use crate::delivery::testing::{
     MOVED, certificate, certificate_and_key, counted, dropped_by_reason, figures, listener, put,
     run, wait_until, window, windows,
