@@ -56,6 +56,7 @@ enum Command {
     /// Show who moves how much right now, in the terminal (needs root).
     Top(top::Options),
     /// Show who moved how much, from the history.
+    #[command(after_help = report::HELP)]
     Report(report::Options),
     /// Print what is moved as lines for another program, such as Vector (needs root).
     Stream(stream::Options),
