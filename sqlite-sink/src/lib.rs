@@ -7,7 +7,7 @@
 //! file: folder, lock, mode) and `schema` (its migrations, under `migrations/`), `tier` (minutes,
 //! hours, days) and `detail` (what they may not tell apart), `sink` (stream to thread), `writer`
 //! (hold, flush, retry, roll up, fold, delete), then [`query`] (questions, filters, times) and
-//! [`reader`] (answers).
+//! [`reader`] (answers, exports, checks).
 #![forbid(unsafe_code)]
 
 mod address;
@@ -35,7 +35,10 @@ pub use query::{
     SeriesAnswer, SeriesPoint, SeriesQuery, TimeRange, UnknownField, UsageAnswer, UsageQuery,
     UsageRow,
 };
-pub use reader::{Reader, StoreStats};
+pub use reader::{
+    CheckProgress, ExportBegin, ExportEnd, ExportLoss, ExportQuery, ExportRecord, Finding,
+    Inventory, Reader, StoreStats, TierInventory,
+};
 pub use retention::RetentionConfig;
 pub use sink::SqliteSink;
 pub use writer::{WriterCounters, WriterStats};

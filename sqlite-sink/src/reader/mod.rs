@@ -2,8 +2,12 @@
 //!
 //! `open` finds a way into the file, `plan` chooses the tiers, `scan` walks their rows once and sums
 //! them up by their numbers, `label` turns numbers into values, `usage` and `series` make answers of it, and
-//! `losses` says what they lack.
+//! `losses` says what they lack. `export` hands over everything, `inventory` and `check` look at the
+//! file itself.
 
+mod check;
+mod export;
+mod inventory;
 mod label;
 mod losses;
 mod open;
@@ -11,6 +15,9 @@ mod plan;
 mod scan;
 mod series;
 mod usage;
+
+#[cfg(test)]
+pub(crate) use export::tests::lines;
 
 #[cfg(test)]
 mod outside_tests;
@@ -25,6 +32,10 @@ use jiff::Timestamp;
 use nettally_source::pipeline::LossCount;
 use rusqlite::{Connection, Transaction, named_params};
 use serde::Serialize;
+
+pub use check::{CheckProgress, Finding};
+pub use export::{ExportBegin, ExportEnd, ExportLoss, ExportQuery, ExportRecord};
+pub use inventory::{Inventory, TierInventory};
 
 use crate::error::StoreError;
 use crate::moment::from_ms;
