@@ -7,13 +7,14 @@
 //! file: folder, lock, mode) and `schema` (its migrations, under `migrations/`), `tier` (minutes,
 //! hours, days) and `detail` (what they may not tell apart), `sink` (stream to thread), `writer`
 //! (hold, flush, retry, roll up, fold, delete), then [`query`] (questions, filters, times) and
-//! [`reader`] (answers, exports, checks).
+//! [`reader`] (answers, exports, checks), and [`maintenance`].
 #![forbid(unsafe_code)]
 
 mod address;
 pub mod config;
 mod detail;
 pub mod error;
+pub mod maintenance;
 mod moment;
 pub mod query;
 pub mod reader;
@@ -41,4 +42,5 @@ pub use reader::{
 };
 pub use retention::RetentionConfig;
 pub use sink::SqliteSink;
+pub use writer::import::{EXPORT_VERSION, ImportError, Imported};
 pub use writer::{WriterCounters, WriterStats};

@@ -7,6 +7,7 @@ mod bucket;
 mod dimensions;
 mod fold;
 mod gap;
+pub(crate) mod import;
 mod late;
 mod retention;
 mod rollup;
