@@ -61,9 +61,7 @@ impl TimeRange {
     ) -> Result<Self, RangeError> {
         let end = |parameter, text: Option<&str>, absent| match text {
             None => Ok(absent),
-            Some(text) => {
-                instant(text, now, zone).map_err(|message| RangeError { parameter, message })
-            }
+            Some(text) => Self::end(parameter, text, now, zone),
         };
         let day_ago = now
             .checked_sub(SignedDuration::from_hours(24))
@@ -93,6 +91,19 @@ impl TimeRange {
                 ),
             }
         })
+    }
+
+    /// Parses one end, in the forms of [`parse_in`](Self::parse_in).
+    ///
+    /// # Errors
+    /// Says what is allowed; `parameter` is who is to blame.
+    pub fn end(
+        parameter: &'static str,
+        text: &str,
+        now: Timestamp,
+        zone: &TimeZone,
+    ) -> Result<Timestamp, RangeError> {
+        instant(text, now, zone).map_err(|message| RangeError { parameter, message })
     }
 
     /// Parses the name of a period in a zone: `today`, `yesterday`, `week` (from Monday), `month`,
