@@ -6,7 +6,7 @@
 mod bars;
 mod footnotes;
 mod order;
-mod sheet;
+pub(super) mod sheet;
 mod summary;
 mod table;
 #[cfg(test)]
@@ -36,7 +36,7 @@ use units::Units;
 const TABLE_ROWS: u32 = 20;
 
 /// The exit status of a wrong option, as of one that the parser of the command line refuses.
-const WRONG_USAGE: u8 = 2;
+pub(super) const WRONG_USAGE: u8 = 2;
 
 /// The exit status of `--fail-empty` where there is no row.
 const NO_ROWS: u8 = 3;
@@ -178,7 +178,7 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
 }
 
 /// Reads a time zone: a name of the tz database, or a rule of POSIX.
-fn zone(text: &str) -> Result<TimeZone, String> {
+pub(super) fn zone(text: &str) -> Result<TimeZone, String> {
     TimeZone::get(text)
         .or_else(|_unknown| TimeZone::posix(text))
         .map_err(|_neither| {

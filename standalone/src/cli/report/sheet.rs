@@ -33,7 +33,8 @@ pub(super) fn write(answer: &UsageAnswer, out: impl Write) -> anyhow::Result<()>
     Ok(())
 }
 
-fn cell(value: &Value) -> Cow<'_, str> {
+/// A value as text that nothing obeys.
+pub(in crate::cli) fn cell(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Null => Cow::Borrowed(""),
         Value::String(text) => inert(text),
