@@ -42,5 +42,5 @@ pub use reader::{
 };
 pub use retention::RetentionConfig;
 pub use sink::SqliteSink;
-pub use writer::import::{EXPORT_VERSION, ImportError, Imported};
+pub use writer::import::{EXPORT_VERSION, ImportError, ImportProgress, Imported};
 pub use writer::{WriterCounters, WriterStats};

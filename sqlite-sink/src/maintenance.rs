@@ -9,11 +9,10 @@ use crate::config::SqliteConfig;
 use crate::error::StoreError;
 use crate::reader::Reader;
 use crate::store::Store;
-use crate::writer::import::{self, ImportError, Imported};
+use crate::writer::import::{self, ImportError, ImportProgress, Imported};
 
 /// Reads an export, JSON lines, into a file that may exist, then rolls up and deletes as the
-/// configuration says. All of the export is stored, or nothing. `progress` is told the bytes read so
-/// far.
+/// configuration says. All of the export is stored, or nothing. `progress` is told of each line.
 ///
 /// # Errors
 /// The export is not whole or not one, it has usage of a time of which the file has some, or the file
@@ -22,7 +21,7 @@ pub fn import(
     path: &Path,
     config: &SqliteConfig,
     input: impl BufRead,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(ImportProgress),
 ) -> Result<Imported, ImportError> {
     let SqliteConfig {
         retention,

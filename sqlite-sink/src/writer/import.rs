@@ -46,6 +46,18 @@ pub struct Imported {
     pub unknown_columns: Vec<String>,
 }
 
+/// How far an import is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportProgress {
+    /// Rows are being read.
+    Reading {
+        /// Bytes of the export so far.
+        bytes: u64,
+    },
+    /// All rows are stored, and are being rolled up.
+    RollingUp,
+}
+
 /// Why nothing was imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -94,20 +106,20 @@ pub enum ImportError {
     },
 }
 
-/// Reads an export, JSON lines, into a file that may exist: all of it or nothing. `progress` is told
-/// the bytes read so far.
+/// Reads an export, JSON lines, into a file that may exist: all of it or nothing.
 pub(crate) fn import(
     path: &Path,
     key: &ComponentKey,
     keep: Keep,
     top_remotes: Option<u32>,
     input: impl BufRead,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(ImportProgress),
 ) -> Result<Imported, ImportError> {
     let is_new = !path.exists();
     let mut store = Store::open(path)?;
     match store_all(&mut store, input, progress) {
         Ok(imported) => {
+            progress(ImportProgress::RollingUp);
             settle(
                 Writer::new(
                     store,
@@ -159,7 +171,7 @@ fn remove(path: &Path) {
 fn store_all(
     store: &mut Store,
     mut input: impl BufRead,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(ImportProgress),
 ) -> Result<Imported, ImportError> {
     let path = store.path.clone();
     let failed = |source| ImportError::Store(StoreError::statement(&path, "importing", source));
@@ -190,7 +202,7 @@ fn store_all(
         }
         number += 1;
         bytes += length as u64;
-        progress(bytes);
+        progress(ImportProgress::Reading { bytes });
         let wrong = |message: String| ImportError::Line {
             line: number,
             message,

@@ -10,6 +10,7 @@ use super::BOOT;
 use super::line::{LossLine, Other, UsageLine};
 use crate::detail::Detail;
 use crate::moment::{Span, floor_ms};
+use crate::query::Field;
 use crate::tier::{RolledUntil, Tier};
 use crate::writer::bucket::{self, FlowKey, Moved};
 use crate::writer::dimensions::Dimensions;
@@ -75,10 +76,7 @@ impl<'t> Rows<'t> {
             remote_id,
             remote_port: line.remote_port.map_or(known_port, i64::from),
         };
-        let folded = Detail {
-            remotes: remote_id == OTHER,
-            ports: key.local_port == FOLDED_PORT || key.remote_port == FOLDED_PORT,
-        };
+        let folded = folded(key);
         let window = self.window(span)?;
         self.fold(span, window, folded)?;
         store(self.file, window.id, span, key, moved)?;
@@ -185,6 +183,18 @@ impl<'t> Rows<'t> {
         self.windows.insert(span, window);
         Ok(())
     }
+}
+
+/// What a row does not tell.
+fn folded(key: FlowKey) -> Detail {
+    let mut folded = Detail::default();
+    if key.remote_id == OTHER {
+        folded = folded.or(Detail::of(Field::RemoteIp));
+    }
+    if key.local_port == FOLDED_PORT || key.remote_port == FOLDED_PORT {
+        folded = folded.or(Detail::of(Field::RemotePort));
+    }
+    folded
 }
 
 type Checked = (nettally_source::pipeline::Process, Other, Protocol, Moved);

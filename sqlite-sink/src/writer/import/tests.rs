@@ -87,7 +87,7 @@ fn import_into(history: &History, text: &str) -> Result<Imported, ImportError> {
         keep(),
         Some(2),
         input,
-        &mut |_bytes| {},
+        &mut |_progress| {},
     )
 }
 
@@ -178,6 +178,17 @@ fn older_and_newer_usage_is_added_and_usage_of_the_same_time_is_refused() {
         );
         assert_eq!(export(&history), before);
     }
+}
+
+#[test]
+fn usage_whose_windows_are_gone_is_not_added_to_either() {
+    let history = long_history();
+    let days = small(5 * 3600, 1);
+    let error = import_into(&history, &export(&days)).unwrap_err();
+    let ImportError::Overlap { since, until, .. } = error else {
+        panic!("{error}");
+    };
+    assert!(since <= second(5 * 3600).start && second(5 * 3600).end <= until);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
-use nettally_sqlite_sink::Imported;
 use nettally_sqlite_sink::maintenance;
+use nettally_sqlite_sink::{ImportProgress, Imported};
 
 use super::{Database, Target, progress};
 use crate::cli::{ConfigFile, output};
@@ -37,10 +37,16 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
     let (input, length) = open(&source)?;
     let bar = progress::bytes(length, "reading");
     let mut lines = 0_u64;
-    let imported = maintenance::import(&path, &config, input, &mut |bytes| {
-        lines += 1;
-        if lines.is_multiple_of(LINES) {
-            bar.set_position(bytes);
+    let imported = maintenance::import(&path, &config, input, &mut |step| match step {
+        ImportProgress::Reading { bytes } => {
+            lines += 1;
+            if lines.is_multiple_of(LINES) {
+                bar.set_position(bytes);
+            }
+        }
+        ImportProgress::RollingUp => {
+            bar.set_position(length);
+            bar.set_message("all is read; rolling up");
         }
     });
     bar.finish_and_clear();

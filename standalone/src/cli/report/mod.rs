@@ -170,7 +170,9 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
         return watch::repeat(interval, || print().map(drop));
     }
     let answer = print()?;
-    Ok(if options.fail_empty && answer.rows.is_empty() {
+    // With --limit 0 the next page has them.
+    let is_empty = answer.rows.is_empty() && answer.next_cursor.is_none();
+    Ok(if options.fail_empty && is_empty {
         ExitCode::from(NO_ROWS)
     } else {
         ExitCode::SUCCESS
