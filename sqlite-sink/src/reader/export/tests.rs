@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::testing::{History, at, batch, process, remote, second, usage};
+use crate::tier::Tier;
 
 /// An export as lines of JSON, as the program writes them.
 pub(crate) fn lines(reader: &Reader, query: &ExportQuery) -> String {
