@@ -7,7 +7,7 @@
 //! file: folder, lock, mode), `schema` (its migrations, under `migrations/`) and `backup`, `tier` (minutes,
 //! hours, days) and `detail` (what they may not tell apart), `sink` (stream to thread), `writer`
 //! (hold, flush, retry, roll up, fold, delete), then [`query`] (questions, filters, times) and
-//! [`reader`] (answers).
+//! [`reader`] (answers, exports, checks), and [`maintenance`].
 #![forbid(unsafe_code)]
 
 mod address;
@@ -15,6 +15,7 @@ mod backup;
 pub mod config;
 mod detail;
 pub mod error;
+pub mod maintenance;
 mod moment;
 pub mod query;
 pub mod reader;
@@ -38,7 +39,11 @@ pub use query::{
     ProcessQuery, ProcessRow, RangeError, Series, SeriesAnswer, SeriesPoint, SeriesQuery,
     TimeRange, UnknownField, UsageAnswer, UsageQuery, UsageRow,
 };
-pub use reader::{Reader, StoreStats};
+pub use reader::{
+    CheckProgress, ExportBegin, ExportEnd, ExportLoss, ExportQuery, ExportRecord, Finding,
+    Inventory, Reader, StoreStats, TierInventory,
+};
 pub use retention::RetentionConfig;
 pub use sink::SqliteSink;
+pub use writer::import::{EXPORT_VERSION, ImportError, ImportProgress, Imported};
 pub use writer::{WriterCounters, WriterStats};

@@ -1,10 +1,14 @@
 //! Read-only access.
 //!
 //! `open` finds a way into the file, `plan` chooses the tiers, `scan` walks their rows once and sums
-//! them up by their numbers, `label` turns numbers into values, `usage`, `series`, `processes` and `billing` make answers of it, and
-//! `losses` says what they lack. `steps` is what answers over time are cut into.
+//! them up by their numbers, `label` turns numbers into values, `usage`, `series`, `processes` and
+//! `billing` make answers of it, and `losses` says what they lack. `steps` is what answers over time
+//! are cut into. `export` hands over everything, `inventory` and `check` look at the file itself.
 
 mod billing;
+mod check;
+mod export;
+mod inventory;
 mod label;
 mod losses;
 mod open;
@@ -14,6 +18,9 @@ mod scan;
 mod series;
 mod steps;
 mod usage;
+
+#[cfg(test)]
+pub(crate) use export::tests::lines;
 
 #[cfg(test)]
 mod outside_tests;
@@ -28,6 +35,10 @@ use jiff::Timestamp;
 use nettally_source::pipeline::LossCount;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use serde::Serialize;
+
+pub use check::{CheckProgress, Finding};
+pub use export::{ExportBegin, ExportEnd, ExportLoss, ExportQuery, ExportRecord};
+pub use inventory::{Inventory, TierInventory};
 
 use crate::error::StoreError;
 use crate::moment::from_ms;

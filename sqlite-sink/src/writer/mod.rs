@@ -9,6 +9,7 @@ mod dimensions;
 mod fold;
 mod gap;
 mod identity;
+pub(crate) mod import;
 mod late;
 mod needed;
 mod retention;

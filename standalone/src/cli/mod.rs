@@ -6,6 +6,7 @@
 mod audit;
 mod backend;
 mod completions;
+mod db;
 mod doctor;
 mod generate;
 mod logging;
@@ -56,6 +57,7 @@ enum Command {
     /// Show who moves how much right now, in the terminal (needs root).
     Top(top::Options),
     /// Show who moved how much, from the history.
+    #[command(after_help = report::HELP)]
     Report(report::Options),
     /// Print what is moved as lines for another program, such as Vector (needs root).
     Stream(stream::Options),
@@ -63,6 +65,8 @@ enum Command {
     Audit(audit::Options),
     /// Say what this kernel allows, what would be missing, and what would help.
     Doctor(doctor::Options),
+    /// Look after the database: size, soundness, space, export and import.
+    Db(db::Options),
     /// Check a configuration file; say all that is wrong with it.
     Validate(validate::Options),
     /// Print a configuration file with every option, its meaning and its default.
@@ -122,6 +126,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Stream(options)) => stream::execute(options, &file),
         Some(Command::Audit(options)) => audit::execute(options, &file),
         Some(Command::Doctor(options)) => doctor::execute(options, &file),
+        Some(Command::Db(options)) => db::execute(options, &file),
         Some(Command::Validate(options)) => validate::execute(options, &file),
         Some(Command::Generate(options)) => Ok(generate::execute(options)?),
         Some(Command::Completions(options)) => Ok(completions::execute(options)?),
@@ -187,6 +192,7 @@ mod tests {
                     Command::Doctor(options) => options.backend,
                     Command::Report(_)
                     | Command::Audit(_)
+                    | Command::Db(_)
                     | Command::Validate(_)
                     | Command::Generate(_)
                     | Command::Completions(_)
@@ -213,5 +219,8 @@ mod tests {
             assert_eq!(after.config, Some("x.yaml".into()));
             assert_eq!(before.config, after.config);
         }
+        let database = ["nettally", "db", "check", "-c", "x.yaml"];
+        let database = Cli::try_parse_from(database).unwrap();
+        assert_eq!(database.config, Some("x.yaml".into()));
     }
 }

@@ -4,6 +4,7 @@
     reason = "the helpers of tests are not known as tests to clippy"
 )]
 
+mod db;
 mod generate;
 mod history;
 mod readme;

@@ -1,6 +1,6 @@
 //! `nettally report`.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, Read as _};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -68,7 +68,11 @@ curl     tcp       1.50 MB      20 B  1.50 MB
 curl     udp           5 B       6 B     11 B
 total              1.50 MB      26 B  1.50 MB
 ";
-    assert!(table.starts_with(expected), "{table}");
+    assert!(table.contains(expected), "{table}");
+    let summary = "from 2026-01-01 00:00:00 +00:00 to ";
+    assert!(table.starts_with(summary), "{table}");
+    let summary = "\nsent 1.50 MB, received 26 B, together 1.50 MB; 2 rows\n\nprocess";
+    assert!(table.contains(summary), "{table}");
     assert!(
         table.contains("stored until 2026-01-02 03:04:06 +00:00"),
         "{table}"
@@ -190,7 +194,18 @@ fn a_configuration_without_history_is_told() {
 #[test]
 fn wrong_options_name_what_is_allowed() {
     let cases = [
-        (vec!["--since", "yesterdayish"], 1, "--since"),
+        (vec!["--since", "yesterdayish"], 2, "--since"),
+        (
+            vec!["fortnight"],
+            2,
+            "RANGE: `fortnight` is no range; allowed: today",
+        ),
+        (vec!["last", "24h", "more"], 2, "unexpected"),
+        (vec!["today", "--since", "-1h"], 2, "cannot be used with"),
+        (vec!["--time-zone", "Mars"], 2, "--time-zone"),
+        (vec!["--units", "stones"], 2, "auto, bytes, si, iec, bits"),
+        (vec!["--watch", "today"], 2, "a range stands before --watch"),
+        (vec!["--watch", "--csv"], 2, "cannot be used with"),
         (
             vec!["--group-by", "colour"],
             2,
@@ -211,7 +226,7 @@ fn wrong_options_name_what_is_allowed() {
             2,
             "allowed: total_bytes, sent_bytes, received_bytes",
         ),
-        (vec!["--order-by", "pid"], 1, "add it to --group-by"),
+        (vec!["--order-by", "pid"], 2, "add it to --group-by"),
         (vec!["--json", "--csv"], 2, "cannot be used with"),
     ];
     for (arguments, code, expected) in cases {
@@ -223,6 +238,83 @@ fn wrong_options_name_what_is_allowed() {
             err(&output)
         );
     }
+}
+
+#[test]
+fn a_range_is_that_of_the_time_zone() {
+    for (arguments, bytes) in [
+        (&["2026-01-02"][..], 1_500_071),
+        (&["2026-01"], 1_500_071),
+        (&["2025"], 0),
+        // Nine hours behind, it was still the day before.
+        (&["2026-01-02", "--time-zone", "XYZ9"], 0),
+        (&["2026-01-01", "--time-zone", "XYZ9"], 1_500_071),
+        (
+            &[
+                "--since",
+                "2026-01-02 03:00",
+                "--until",
+                "2026-01-02 03:04:06",
+            ],
+            1_500_071,
+        ),
+        (&["--since", "2026-01", "--until", "2026-01-02"], 0),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        history::store(folder.path());
+        let database = folder.path().join("nettally.db");
+        let mut all = vec!["report", "--json", "--database", text(&database)];
+        all.extend(arguments);
+        let json: Value = serde_json::from_str(out(&run(&all, 0))).unwrap();
+        assert_eq!(json["total"]["sent_bytes"], bytes, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_script_can_tell_that_there_is_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    history::store(folder.path());
+    let report = ["report", "--data-dir", text(folder.path()), "--fail-empty"];
+    let empty = run(&[&report[..], &["2025"]].concat(), 3);
+    assert!(
+        out(&empty).contains("no usage is stored of this time"),
+        "{}",
+        out(&empty)
+    );
+    run(&[&report[..], &["2025", "--json"]].concat(), 3);
+    run(&[&report[..], &["2026-01-02", "--csv"]].concat(), 0);
+    run(&["report", "--data-dir", text(folder.path()), "2025"], 0);
+}
+
+#[test]
+fn what_is_no_terminal_gets_no_bars_and_is_not_cleared() {
+    let table = report(&[]);
+    assert!(!table.contains(['█', '#', '\u{1b}']), "{table}");
+}
+
+#[test]
+fn watching_prints_again_until_it_is_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    history::store(folder.path());
+    let mut child = nettally()
+        .args(["report", "2026-01-02", "--watch", "0.1"])
+        .args(["--data-dir", text(folder.path())])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next_report = || {
+        let first = lines.find(|line| line.as_ref().unwrap().starts_with("from "));
+        assert!(first.is_some());
+    };
+    next_report();
+    next_report();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&child),
+        rustix::process::Signal::INT,
+    )
+    .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

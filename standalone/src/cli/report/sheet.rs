@@ -33,21 +33,24 @@ pub(super) fn write(answer: &UsageAnswer, out: impl Write) -> anyhow::Result<()>
     Ok(())
 }
 
-fn cell(value: &Value) -> Cow<'_, str> {
+/// A value as text that nothing obeys.
+pub(in crate::cli) fn cell(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Null => Cow::Borrowed(""),
-        Value::String(text) => inert(printable(text)),
+        Value::String(text) => inert(text),
         number @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
             Cow::Owned(number.to_string())
         }
     }
 }
 
-/// Text that no spreadsheet takes for a formula: any process may call itself `=HYPERLINK(...)`.
-fn inert(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@']) {
-        Cow::Owned(format!("'{text}"))
+/// Text that no spreadsheet takes for a formula, and no terminal for a command: any process may call
+/// itself `=HYPERLINK(...)`.
+fn inert(text: &str) -> Cow<'_, str> {
+    let shown = printable(text);
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        Cow::Owned(format!("'{shown}"))
     } else {
-        text
+        shown
     }
 }

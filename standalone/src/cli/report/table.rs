@@ -3,59 +3,59 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use nettally_sqlite_sink::{ByteTotals, Field, OutsideTotal, TimeRange, UsageAnswer, UsageRow};
+use nettally_sqlite_sink::{ByteTotals, Field, OutsideTotal, UsageAnswer, UsageRow};
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::text::{human_bytes, printable};
-
-/// Columns of a bar at its longest.
-const BAR: u64 = 24;
+use super::bars::Bars;
+use super::summary::{self, local};
+use super::units::Units;
+use crate::text::printable;
 
 /// How a table looks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Style {
-    /// Bytes without units.
-    pub(super) exact: bool,
+    /// How amounts are written.
+    pub(super) units: Units,
     /// A bar after each row.
-    pub(super) bars: bool,
+    pub(super) bars: Option<Bars>,
+    /// Of the times.
+    pub(super) zone: TimeZone,
+    /// Rows at most.
+    pub(super) rows: usize,
 }
 
-/// One line for each row, a line for the total, and what the numbers cover.
-pub(super) fn text(answer: &UsageAnswer, style: Style) -> String {
+/// What it is about, one line for each row, a line for the total, and what the numbers cover.
+pub(super) fn text(answer: &UsageAnswer, style: &Style) -> String {
     let UsageAnswer {
-        range: TimeRange { since, until },
+        range,
         group_by,
         rows,
         total,
         other,
         outside_total,
         flushed_until,
-        next_cursor,
+        next_cursor: _,
     } = answer;
-    let mut lines = vec![heading(group_by)];
-    lines.extend(rows.iter().map(|row| cells(row, style)));
-    if !group_by.is_empty() {
-        lines.push(summary("total", group_by.len(), *total, style));
-    }
-    if *other != ByteTotals::default() {
-        lines.push(summary("of it folded", group_by.len(), *other, style));
-    }
-    let largest = rows.iter().map(|row| both(row.bytes)).max();
-    let bars = rows.iter().map(|row| match largest {
-        Some(largest) if style.bars => bar(both(row.bytes), largest),
-        _ => String::new(),
-    });
-    let mut text = aligned(&lines, group_by.len(), bars);
+    let shown_rows = &rows[..rows.len().min(style.rows)];
+    let mut text = summary::text(answer, shown_rows.len(), style);
     text.push('\n');
-    add(
-        &mut text,
-        &format!("from {} to {}", local(*since), local(*until)),
-    );
+    if !rows.is_empty() {
+        let mut lines = vec![heading(group_by)];
+        lines.extend(shown_rows.iter().map(|row| cells(row, style.units)));
+        if !group_by.is_empty() {
+            lines.push(line("total", group_by.len(), *total, style.units));
+        }
+        if *other != ByteTotals::default() {
+            lines.push(line("of it folded", group_by.len(), *other, style.units));
+        }
+        let amounts = shown_rows.iter().map(|row| both(row.bytes));
+        text.push_str(&aligned(&lines, group_by.len(), amounts, style.bars));
+        text.push('\n');
+    }
     if let Some(OutsideTotal { protocol, bytes }) = outside_total {
-        let [sent, received, _both] = amounts(*bytes, style);
+        let [sent, received, _both] = amounts(*bytes, style.units);
         let words = format!(
             "not in the total: {sent} sent and {received} received as link-layer frames, which may \
              hold what is counted above; --protocol {protocol} shows them"
@@ -63,16 +63,22 @@ pub(super) fn text(answer: &UsageAnswer, style: Style) -> String {
         add(&mut text, &words);
     }
     match flushed_until {
-        Some(flushed) if flushed < until => {
-            add(&mut text, &format!("stored until {}", local(*flushed)));
+        Some(flushed) if *flushed < range.until => {
+            add(
+                &mut text,
+                &format!("stored until {}", local(*flushed, &style.zone)),
+            );
         }
         Some(_) => {}
         None => add(&mut text, "nothing is stored yet"),
     }
-    if next_cursor.is_some() {
-        let shown = format!("the first {} rows; more with --limit", rows.len());
+    if shown_rows.len() < rows.len() {
+        let shown = format!("the first {} rows; more with --limit", shown_rows.len());
         add(&mut text, &shown);
     }
+    // Where nothing follows, no empty line does.
+    text.truncate(text.trim_end().len());
+    text.push('\n');
     text
 }
 
@@ -83,36 +89,31 @@ fn heading(group_by: &[Field]) -> Vec<String> {
         .collect()
 }
 
-fn cells(row: &UsageRow, style: Style) -> Vec<String> {
+fn cells(row: &UsageRow, units: Units) -> Vec<String> {
     let UsageRow { fields, bytes } = row;
     fields
         .iter()
         .map(|(_field, value)| shown(value).into_owned())
-        .chain(amounts(*bytes, style))
+        .chain(amounts(*bytes, units))
         .collect()
 }
 
-fn summary(title: &str, fields: usize, bytes: ByteTotals, style: Style) -> Vec<String> {
+fn line(title: &str, fields: usize, bytes: ByteTotals, units: Units) -> Vec<String> {
     let mut cells = vec![String::new(); fields];
     if let Some(first) = cells.first_mut() {
         title.clone_into(first);
     }
-    cells.extend(amounts(bytes, style));
+    cells.extend(amounts(bytes, units));
     cells
 }
 
-fn amounts(bytes: ByteTotals, Style { exact, bars: _ }: Style) -> [String; 3] {
+/// Sent, received, both.
+pub(super) fn amounts(bytes: ByteTotals, units: Units) -> [String; 3] {
     let ByteTotals {
         sent_bytes,
         received_bytes,
     } = bytes;
-    [sent_bytes, received_bytes, both(bytes)].map(|bytes| {
-        if exact {
-            bytes.to_string()
-        } else {
-            human_bytes(bytes)
-        }
-    })
+    [sent_bytes, received_bytes, both(bytes)].map(|bytes| units.shown(bytes))
 }
 
 fn both(bytes: ByteTotals) -> u64 {
@@ -129,8 +130,14 @@ fn shown(value: &Value) -> Cow<'_, str> {
     }
 }
 
-/// Fields to the left, amounts to the right, two spaces between; then what `tails` has for a row.
-fn aligned(lines: &[Vec<String>], fields: usize, tails: impl Iterator<Item = String>) -> String {
+/// Fields to the left, amounts to the right, two spaces between; then a bar for each of `bytes`,
+/// which are those of the lines after the heading.
+fn aligned(
+    lines: &[Vec<String>],
+    fields: usize,
+    bytes: impl Iterator<Item = u64> + Clone,
+    bars: Option<Bars>,
+) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or_default();
     let widths: Vec<usize> = (0..columns)
         .map(|column| {
@@ -138,10 +145,14 @@ fn aligned(lines: &[Vec<String>], fields: usize, tails: impl Iterator<Item = Str
             cells.map(|cell| cell.width()).max().unwrap_or_default()
         })
         .collect();
-    let mut text = String::new();
+    let width = widths.iter().sum::<usize>() + 2 * columns.saturating_sub(1);
+    let largest = bytes.clone().max().unwrap_or_default();
+    let tails =
+        bytes.map(|bytes| bars.map_or(String::new(), |bars| bars.bar(bytes, largest, width)));
     let tails = std::iter::once(String::new())
         .chain(tails)
         .chain(std::iter::repeat(String::new()));
+    let mut text = String::new();
     for (line, tail) in lines.iter().zip(tails) {
         let mut shown = String::new();
         for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
@@ -157,19 +168,6 @@ fn aligned(lines: &[Vec<String>], fields: usize, tails: impl Iterator<Item = Str
         add(&mut text, shown.trim_end());
     }
     text
-}
-
-fn bar(bytes: u64, largest: u64) -> String {
-    let cells = u128::from(bytes) * u128::from(BAR) / u128::from(largest.max(1));
-    let cells = usize::try_from(cells).expect("at most as many as the largest has");
-    "█".repeat(cells)
-}
-
-/// In the machine's time zone, with its offset.
-fn local(time: Timestamp) -> String {
-    time.to_zoned_datetime(TimeZone::system())
-        .strftime("%Y-%m-%d %H:%M:%S %:z")
-        .to_string()
 }
 
 fn add(text: &mut String, line: &str) {

@@ -39,49 +39,103 @@ fn answer(rows: &[(&str, Value, u64, u64)]) -> UsageAnswer {
 
 const EVIL: &str = "=\u{1b}[31m\"a\",\r\n";
 
-#[test]
-fn a_table_is_aligned_and_ends_with_the_total() {
-    let answer = answer(&[
+fn style(units: Units, bars: Option<Bars>) -> Style {
+    Style {
+        units,
+        bars,
+        zone: TimeZone::UTC,
+        rows: 20,
+    }
+}
+
+fn bars(columns: usize, glyphs: Glyphs) -> Option<Bars> {
+    Some(Bars { columns, glyphs })
+}
+
+fn some_rows() -> UsageAnswer {
+    answer(&[
+        ("firefox", json!("2001:db8::1"), 495_000_000, 3_000_000_000),
         ("curl", json!("10.0.0.1"), 1_500_000, 20),
         ("名前", Value::Null, 7, 0),
-    ]);
-    let style = Style {
-        exact: false,
-        bars: true,
-    };
-    let text = table::text(&answer, style);
-    let lines: Vec<&str> = text.lines().take(4).collect();
-    assert_eq!(
-        lines,
-        [
-            "process  remote_ip     sent  received    total",
-            "curl     10.0.0.1   1.50 MB      20 B  1.50 MB  ████████████████████████",
-            "名前     ?              7 B       0 B      7 B",
-            "total               1.50 MB      20 B  1.50 MB",
-        ]
-    );
-    assert!(text.contains("\nfrom 1970-"), "{text}");
-    assert!(text.contains("\nstored until "), "{text}");
+    ])
+}
+
+#[test]
+fn a_table_with_bars_fits_eighty_columns() {
+    let blocks = table::text(&some_rows(), &style(Units::Auto, bars(80, Glyphs::Blocks)));
+    let expected = "\
+from 1970-01-01 00:00:00 +00:00 to 1970-01-01 00:01:00 +00:00
+sent 497 MB, received 3.00 GB, together 3.50 GB; 3 rows
+
+process  remote_ip       sent  received    total
+firefox  2001:db8::1   495 MB   3.00 GB  3.50 GB  ████████████████████████
+curl     10.0.0.1     1.50 MB      20 B  1.50 MB
+名前     ?                7 B       0 B      7 B
+total                  497 MB   3.00 GB  3.50 GB
+
+stored until 1970-01-01 00:00:30 +00:00
+";
+    assert_eq!(blocks, expected);
+    assert!(blocks.lines().all(|line| line.chars().count() <= 80));
+    let ascii = table::text(&some_rows(), &style(Units::Auto, bars(62, Glyphs::Ascii)));
+    assert_eq!(ascii, expected.replace(&"█".repeat(24), "############"));
+    let none = table::text(&some_rows(), &style(Units::Auto, bars(52, Glyphs::Blocks)));
+    assert!(!none.contains('█'), "{none}");
 }
 
 #[test]
 fn exact_bytes_have_no_unit() {
     let answer = answer(&[("curl", json!("10.0.0.1"), 1_500_001, 20)]);
+    let text = table::text(&answer, &style(Units::Bytes, None));
+    assert!(text.contains("1500001        20  1500021\n"), "{text}");
+    let sentence = "sent 1500001 bytes, received 20 bytes, together 1500021 bytes; 1 row\n";
+    assert!(text.contains(sentence), "{text}");
+}
+
+#[test]
+fn a_table_says_how_many_rows_it_does_not_show() {
     let style = Style {
-        exact: true,
-        bars: false,
+        rows: 1,
+        ..style(Units::Iec, None)
     };
-    assert!(table::text(&answer, style).contains("1500001        20  1500021\n"));
+    let text = table::text(&some_rows(), &style);
+    assert!(text.contains("; 1 of 3 rows\n"), "{text}");
+    assert!(text.contains("firefox  2001:db8::1  472 MiB"), "{text}");
+    assert!(!text.contains("curl"), "{text}");
+    assert!(
+        text.ends_with("\nthe first 1 rows; more with --limit\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_time_without_usage_is_said_instead_of_an_empty_table() {
+    let text = table::text(&answer(&[]), &style(Units::Auto, None));
+    assert!(
+        text.contains("; 0 rows\nno usage is stored of this time\n"),
+        "{text}"
+    );
+    assert!(!text.contains("process"), "{text}");
+}
+
+#[test]
+fn times_are_those_of_the_zone() {
+    let style = Style {
+        zone: zone("CET-1CEST,M3.5.0,M10.5.0/3").unwrap(),
+        ..style(Units::Auto, None)
+    };
+    let text = table::text(&some_rows(), &style);
+    assert!(
+        text.starts_with("from 1970-01-01 01:00:00 +01:00 to "),
+        "{text}"
+    );
+    assert!(zone("Middle/Earth").unwrap_err().contains("allowed: "));
 }
 
 #[test]
 fn a_name_made_to_harm_is_shown_harmlessly_in_the_table() {
     let answer = answer(&[(EVIL, Value::Null, 1, 0)]);
-    let style = Style {
-        exact: false,
-        bars: false,
-    };
-    let text = table::text(&answer, style);
+    let text = table::text(&answer, &style(Units::Auto, None));
     assert!(text.contains("=\\u{1b}[31m\"a\",\\r\\n"), "{text}");
     assert!(!text.contains('\u{1b}'));
 }
@@ -123,20 +177,54 @@ fn orders_are_read_as_the_http_api_reads_them() {
 }
 
 #[test]
-fn rows_are_limited_in_a_table_only() {
-    let limit = |options: Options| options.query(Timestamp::UNIX_EPOCH).unwrap().limit;
-    assert_eq!(limit(Options::default()), Some(20));
+fn csv_has_no_text_that_a_spreadsheet_obeys() {
+    for (name, cell) in [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@sum", "'@sum"),
+        ("\ta", "'\\ta"),
+        ("\ra", "'\\ra"),
+        ("a=1", "a=1"),
+    ] {
+        let mut csv = Vec::new();
+        sheet::write(&answer(&[(name, Value::Null, 1, 2)]), &mut csv).unwrap();
+        let row = format!("\r\n{cell},,1,2\r\n");
+        let csv = String::from_utf8(csv).unwrap();
+        assert!(csv.ends_with(&row), "{csv:?}");
+    }
+}
+
+#[test]
+fn all_rows_are_asked_for_unless_a_script_wants_fewer() {
+    let asked = |options: Options| options.query(Timestamp::UNIX_EPOCH).unwrap().limit;
+    let limit = Some(3);
+    let table = Options {
+        limit,
+        ..Options::default()
+    };
+    assert_eq!((asked(Options::default()), asked(table)), (None, None));
+    let csv = Options {
+        csv: true,
+        limit,
+        ..Options::default()
+    };
+    assert_eq!(asked(csv), Some(3));
     let json = Options {
         json: true,
         ..Options::default()
     };
-    assert_eq!(limit(json), None);
-    let csv = Options {
-        csv: true,
-        limit: Some(3),
+    assert_eq!(asked(json), None);
+}
+
+#[test]
+fn a_field_named_twice_is_one_column() {
+    let options = Options {
+        group_by: Some(vec![Field::Pid, Field::Process, Field::Pid]),
         ..Options::default()
     };
-    assert_eq!(limit(csv), Some(3));
+    let query = options.query(Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(query.group_by, [Field::Pid, Field::Process]);
 }
 
 #[test]
