@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use nettally_source::pipeline::LossCount;
-use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
 use serde::Serialize;
 
 pub use check::{CheckProgress, Finding};
@@ -41,7 +41,7 @@ pub use export::{ExportBegin, ExportEnd, ExportLoss, ExportQuery, ExportRecord};
 pub use inventory::{Inventory, TierInventory};
 
 use crate::error::StoreError;
-use crate::moment::from_ms;
+use crate::moment::{Span, from_ms};
 use crate::query::{
     CalendarAnswer, CalendarQuery, EstimateAnswer, EstimateQuery, PercentileAnswer,
     PercentileQuery, ProcessAnswer, ProcessQuery, SeriesAnswer, SeriesQuery, TimeRange,
@@ -207,23 +207,39 @@ impl Snapshot<'_> {
 
     /// Start of the oldest window of which something is left.
     fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
-        let milliseconds: Option<i64> = self.ask(|file| {
-            let mut oldest: Option<i64> =
-                file.query_row("SELECT min(start_ms) FROM time_window", [], |row| {
-                    row.get(0)
-                })?;
-            let mut statement = file.prepare_cached(
-                "SELECT first_ms FROM tier_bucket WHERE tier_id = ? ORDER BY bucket LIMIT 1",
-            )?;
-            for tier in Tier::ALL {
-                let first: Option<i64> = statement
-                    .query_row([tier.id()], |row| row.get(0))
+        let stored = self.stored()?;
+        Ok(stored.map(|Span { start_ms, .. }| from_ms(start_ms)))
+    }
+
+    /// From the oldest window of which something is left to the latest, which is not the last that came
+    /// where a clock was set back.
+    fn stored(&self) -> Result<Option<Span>, StoreError> {
+        self.ask(|file| {
+            let mut spans: Vec<Span> = Vec::new();
+            for end in ["ASC", "DESC"] {
+                let span = |row: &Row<'_>| {
+                    Ok(Span {
+                        start_ms: row.get(0)?,
+                        end_ms: row.get(1)?,
+                    })
+                };
+                let window = file
+                    .prepare_cached(&format!(
+                        "SELECT start_ms, end_ms FROM time_window ORDER BY start_ms {end} LIMIT 1"
+                    ))?
+                    .query_row([], span)
                     .optional()?;
-                oldest = oldest.into_iter().chain(first).min();
+                spans.extend(window);
+                let mut bucket = file.prepare_cached(&format!(
+                    "SELECT first_ms, last_ms FROM tier_bucket
+                      WHERE tier_id = ? ORDER BY bucket {end} LIMIT 1"
+                ))?;
+                for tier in Tier::ALL {
+                    spans.extend(bucket.query_row([tier.id()], span).optional()?);
+                }
             }
-            Ok(oldest)
-        })?;
-        Ok(milliseconds.map(from_ms))
+            Ok(spans.into_iter().reduce(Span::or))
+        })
     }
 
     /// End of the last window that the writer has stored, even if nothing was moved in it.

@@ -210,6 +210,39 @@ mod tests {
     }
 
     #[test]
+    fn a_year_is_months_between_days() {
+        let until = Tier::Month.start_ms(12);
+        let mut extent = rolled(until, until, until);
+        extent.rolled = extent.rolled.with(Tier::Month, until);
+        assert_eq!(
+            shown(&extent.parts(DAY, until - DAY, Steps::One)),
+            [
+                (Rows::Tier(Tier::Day), Tier::Month.start_ms(1)),
+                (Rows::Tier(Tier::Month), Tier::Month.start_ms(11)),
+                (Rows::Tier(Tier::Day), until - DAY),
+            ]
+        );
+        let step = Steps::Each(7 * DAY);
+        assert_eq!(
+            shown(&extent.parts(0, until, step)),
+            [(Rows::Tier(Tier::Day), until)],
+            "no month is within a week"
+        );
+        for rows in Rows::ALL {
+            if rows != Rows::Tier(Tier::Month) {
+                extent.kept = extent.kept.with(rows, Tier::Month.start_ms(6));
+            }
+        }
+        assert_eq!(
+            shown(&extent.parts(DAY, until, step)),
+            [
+                (Rows::Tier(Tier::Month), Tier::Month.start_ms(6)),
+                (Rows::Tier(Tier::Day), until),
+            ]
+        );
+    }
+
+    #[test]
     fn a_bucket_longer_than_a_step_does_not_answer_for_it() {
         let rolled = rolled(DAY, DAY, DAY);
         for (step_ms, rows) in [

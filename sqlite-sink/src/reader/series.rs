@@ -10,7 +10,7 @@ use super::label::{Label, Labels};
 use super::scan::{Column, FactKey, Scan, scan};
 use super::steps::{Edges, Steps};
 use crate::error::StoreError;
-use crate::moment::{ceil_ms, floor_ms, from_ms};
+use crate::moment::{Span, ceil_ms, floor_ms, from_ms};
 use crate::query::{
     ByteTotals, CalendarAnswer, CalendarPoint, CalendarQuery, CalendarSeries, Field, Series,
     SeriesAnswer, SeriesPoint, SeriesQuery,
@@ -105,10 +105,14 @@ pub(super) fn in_calendar(
         limit,
     } = query;
     // No step is made for a time of which there is no history.
-    let (oldest, newest) = (snapshot.oldest()?, snapshot.flushed_until()?);
-    let since = oldest.map_or(range.since, |oldest| range.since.max(oldest));
-    let until = newest.map_or(range.since, |newest| range.until.min(newest));
-    let edges = Edges::of(calendar, floor_ms(since), ceil_ms(until));
+    let (since_ms, until_ms) = match snapshot.stored()? {
+        Some(Span { start_ms, end_ms }) => (
+            floor_ms(range.since).max(start_ms),
+            ceil_ms(range.until).min(end_ms),
+        ),
+        None => (floor_ms(range.since), floor_ms(range.since)),
+    };
+    let edges = Edges::of(calendar, since_ms, until_ms);
     let Scan {
         range,
         groups,
@@ -150,7 +154,7 @@ pub(super) fn in_calendar(
         series,
         uncertain,
         outside_total,
-        flushed_until: newest,
+        flushed_until: snapshot.flushed_until()?,
     })
 }
 

@@ -155,6 +155,22 @@ fn a_month_of_a_place_is_days_between_hours() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_hides_no_edge() {
+    let history = History::with(vec![
+        one_row(0, 1000),
+        one_row(-2 * DAY, 1000),
+        one_row(-4 * DAY, 1000),
+    ]);
+    let days = query("America/New_York", CalendarUnit::Day, 1);
+    let answer = history.reader().calendar(&days).unwrap();
+    assert_eq!(
+        sent(&answer),
+        ["2026-09-17", "2026-09-19", "2026-09-21"].map(|date| (date.to_owned(), 10))
+    );
+    assert_eq!(answer.uncertain, ByteTotals::default());
+}
+
+#[test]
 fn what_is_left_of_coarse_days_counts_where_most_of_it_is() {
     let history = History::new();
     let mut writer = history.writer().keeping(Keep {
