@@ -1,7 +1,8 @@
 //! Events as lines of text for other programs. Pure: values in, lines out, each one JSON value that
 //! ends with a line feed and has nothing in it that a terminal could act on.
 //!
-//! [`Encoder`] chooses; `record` has what both formats say of a flow and of trouble, `json` is our
+//! [`Encoder`] chooses; `record` has what both formats say of a flow and of trouble, `who` what of
+//! a process, `json` is our
 //! own format, `native_json` that of Vector's codec of the same name.
 
 mod json;
@@ -9,6 +10,7 @@ mod native_json;
 mod record;
 #[cfg(test)]
 mod tests;
+mod who;
 
 use std::collections::BTreeMap;
 

@@ -12,6 +12,7 @@ use nettally_source::{Protocol, UsageBatch, Window};
 use serde::Serialize;
 
 use super::record::Flow;
+use super::who::Ancestry;
 use super::{Origin, line};
 
 const TRANSMIT: &str = "process_network_transmit_bytes_total";
@@ -86,7 +87,7 @@ pub(super) fn flows<'a>(
         log(FlowLog {
             timestamp: batch.window.end,
             message: "usage",
-            flow: Flow::of(usage, batch.window, origin),
+            flow: Flow::of(usage, batch.window, origin, Ancestry::Text),
         })
     })
 }
