@@ -11,6 +11,7 @@ pub mod drip;
 pub mod endings;
 pub mod held;
 pub mod icmp;
+pub mod identity;
 mod ledger;
 pub mod mapped;
 pub mod namespaces;
