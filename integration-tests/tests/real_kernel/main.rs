@@ -6,6 +6,7 @@ mod churn;
 mod exact;
 mod filters;
 mod hostile_names;
+mod identity;
 mod older_sockets;
 mod regressions;
 mod rights;
