@@ -3,7 +3,7 @@
 //! asserted, because the same bytes are read on both sides.
 //!
 //! This crate never talks to the kernel; `nettally-source` does. Read in this order: [`flow`] (what
-//! is counted), [`loss`] (what could not be), [`settings`] (what user space tells the programs).
+//! is counted), [`loss`] (what could not be), [`snapshot`] (who a process is), [`settings`] (what user space tells the programs).
 //! The programs are in `src/kernel/`, compiled for `bpfel-unknown-none` by `cargo xtask ebpf`; the
 //! compiled object is committed in `object/` and embedded as `OBJECT` with the feature `user`.
 
@@ -14,6 +14,7 @@ pub mod loss;
 #[cfg(feature = "user")]
 mod object;
 pub mod settings;
+pub mod snapshot;
 
 #[cfg(feature = "user")]
 pub use object::{MANIFEST, OBJECT};

@@ -25,11 +25,14 @@ pub enum Loss {
     /// The kernel did not run the probe on the way out of a call: its bytes are in no row. Found when
     /// the thread makes its next call.
     ProbeMissed = 8,
+    /// Who a process is could not be recorded at its first bytes, for want of room: it is looked up in
+    /// `/proc` if it lives long enough.
+    SnapshotMissed = 9,
 }
 
 impl Loss {
     /// All reasons, in the order of their index.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::FlowsFull,
         Self::ProcessesFull,
         Self::RemoteUnresolved,
@@ -39,6 +42,7 @@ impl Loss {
         Self::ReadFailed,
         Self::CallsFull,
         Self::ProbeMissed,
+        Self::SnapshotMissed,
     ];
 }
 

@@ -129,6 +129,100 @@ impl Offsets {
     };
 }
 
+/// Hierarchies of control groups version 1 that are asked for a path, in this order, where version 2
+/// has none.
+pub const V1_HIERARCHIES: usize = 4;
+
+/// An offset of something that the kernel does not have.
+pub const NO_OFFSET: u32 = UNSET;
+
+/// Byte offsets of the fields that tell who a process is, from the running kernel's BTF.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IdentityOffsets {
+    /// `task_struct.mm` (pointer)
+    pub task_mm: u32,
+    /// `task_struct.fs` (pointer)
+    pub task_fs: u32,
+    /// `task_struct.nsproxy` (pointer)
+    pub task_nsproxy: u32,
+    /// `task_struct.cgroups` (pointer)
+    pub task_cgroups: u32,
+    /// `mm_struct.exe_file` (pointer)
+    pub mm_exe_file: u32,
+    /// `mm_struct.arg_start` (unsigned long)
+    pub mm_arg_start: u32,
+    /// `mm_struct.arg_end` (unsigned long)
+    pub mm_arg_end: u32,
+    /// `file.f_path` (`struct path`)
+    pub file_path: u32,
+    /// `fs_struct.pwd` (`struct path`)
+    pub fs_pwd: u32,
+    /// `path.mnt` (pointer)
+    pub path_mount: u32,
+    /// `path.dentry` (pointer)
+    pub path_entry: u32,
+    /// `vfsmount.mnt_root` (pointer)
+    pub vfsmount_root: u32,
+    /// `mount.mnt` (`struct vfsmount`)
+    pub mount_vfsmount: u32,
+    /// `mount.mnt_parent` (pointer)
+    pub mount_parent: u32,
+    /// `mount.mnt_mountpoint` (pointer)
+    pub mount_mountpoint: u32,
+    /// `dentry.d_parent` (pointer)
+    pub dentry_parent: u32,
+    /// `dentry.d_name.name` (pointer)
+    pub dentry_name: u32,
+    /// `nsproxy.net_ns` (pointer)
+    pub nsproxy_net_ns: u32,
+    /// `net.ns.inum` (u32)
+    pub net_inum: u32,
+    /// `css_set.dfl_cgrp` (pointer)
+    pub css_set_default: u32,
+    /// `cgroup_subsys_state.cgroup` (pointer)
+    pub css_cgroup: u32,
+    /// `cgroup.kn` (pointer)
+    pub cgroup_node: u32,
+    /// `kernfs_node.name` (pointer)
+    pub node_name: u32,
+    /// `kernfs_node.parent`, `__parent` from Linux 6.15 (pointer)
+    pub node_parent: u32,
+    /// Places in `css_set.subsys` of controllers that version 1 may have, [`NO_OFFSET`] for none.
+    pub css_set_v1: [u32; V1_HIERARCHIES],
+}
+
+impl IdentityOffsets {
+    /// Before user space has filled them in.
+    pub const UNSET: Self = Self {
+        task_mm: UNSET,
+        task_fs: UNSET,
+        task_nsproxy: UNSET,
+        task_cgroups: UNSET,
+        mm_exe_file: UNSET,
+        mm_arg_start: UNSET,
+        mm_arg_end: UNSET,
+        file_path: UNSET,
+        fs_pwd: UNSET,
+        path_mount: UNSET,
+        path_entry: UNSET,
+        vfsmount_root: UNSET,
+        mount_vfsmount: UNSET,
+        mount_parent: UNSET,
+        mount_mountpoint: UNSET,
+        dentry_parent: UNSET,
+        dentry_name: UNSET,
+        nsproxy_net_ns: UNSET,
+        net_inum: UNSET,
+        css_set_default: UNSET,
+        css_cgroup: UNSET,
+        cgroup_node: UNSET,
+        node_name: UNSET,
+        node_parent: UNSET,
+        css_set_v1: [UNSET; V1_HIERARCHIES],
+    };
+}
+
 /// What to count.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,6 +237,8 @@ pub struct Settings {
     pub remotes_excluded: u32,
     /// 1: hooks that count calls have a second program. 0: they do not.
     pub twice: u32,
+    /// 1: who a process is, is recorded at its first bytes. 0: not, for want of a field.
+    pub snapshots: u32,
 }
 
 impl Settings {
@@ -153,6 +249,7 @@ impl Settings {
         remotes_included: UNSET,
         remotes_excluded: UNSET,
         twice: UNSET,
+        snapshots: UNSET,
     };
 }
 
@@ -166,13 +263,16 @@ pub const fn protocol_bit(protocol: u8) -> u32 {
 
 const _: () = {
     assert!(size_of::<Offsets>() == 35 * 4);
-    assert!(size_of::<Settings>() == 5 * 4);
+    assert!(size_of::<IdentityOffsets>() == 28 * 4);
+    assert!(size_of::<Settings>() == 6 * 4);
 };
 
 #[cfg(feature = "user")]
 mod pod {
     // SAFETY: `repr(C)`, integers only, no implicit padding (asserted above).
     unsafe impl aya::Pod for super::Offsets {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::IdentityOffsets {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::Settings {}
 }

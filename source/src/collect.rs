@@ -268,6 +268,7 @@ fn reason(loss: Loss) -> LossReason {
         Loss::ReadFailed => LossReason::ReadFailed,
         Loss::CallsFull => LossReason::CallsFull,
         Loss::ProbeMissed => LossReason::ProbeMissed,
+        Loss::SnapshotMissed => LossReason::SnapshotMissed,
     }
 }
 

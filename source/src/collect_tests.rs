@@ -19,11 +19,17 @@ struct FakeState {
     next: Drained,
     losses: Vec<(Loss, nettally_ebpf::loss::LossCount)>,
     losses_fail: bool,
+    forgotten: Vec<ProcessKey>,
 }
 
 impl Counters for FakeKernel {
     fn drain(&mut self) -> Result<Drained, KernelError> {
         Ok(std::mem::take(&mut self.0.lock().unwrap().next))
+    }
+
+    fn forget(&mut self, processes: &[ProcessKey]) {
+        let mut state = self.0.lock().unwrap();
+        state.forgotten.extend_from_slice(processes);
     }
 
     fn losses(&mut self) -> Result<Vec<(Loss, nettally_ebpf::loss::LossCount)>, KernelError> {

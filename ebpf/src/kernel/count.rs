@@ -14,7 +14,7 @@ use nettally_ebpf::loss::Loss;
 use crate::access::Access;
 use crate::losses::lose;
 use crate::socket::Remote;
-use crate::{atomic, process};
+use crate::{atomic, process, snapshot};
 
 type Flows = HashMap<FlowKey, FlowCounters, { MAX_FLOWS as usize }>;
 type Overflow = HashMap<FlowKey, FlowCounters, { MAX_OVERFLOW as usize }>;
@@ -89,17 +89,13 @@ pub(crate) fn count<A: Access>(owner: Owner, path: &Path, moved: Moved) {
 /// Once in the object for each kind of access, not once for each place that counts.
 #[inline(never)]
 fn add_to_row<A: Access>(key: &FlowKey, is_current: bool, is_sent: bool, bytes: i64) {
-    let moved = if is_sent {
-        Moved::Sent(bytes)
-    } else {
-        Moved::Received(bytes)
-    };
+    let moved = moved(is_sent, bytes);
     // Read once: rows, processes and totals of one run belong to the same buffer.
     let Some(&buffer) = ACTIVE.get(0) else { return };
-    let (flows, overflow, processes) = if buffer == 0 {
-        (&FLOWS_0, &OVERFLOW_0, &PROCESSES_0)
+    let (flows, processes) = if buffer == 0 {
+        (&FLOWS_0, &PROCESSES_0)
     } else {
-        (&FLOWS_1, &OVERFLOW_1, &PROCESSES_1)
+        (&FLOWS_1, &PROCESSES_1)
     };
     match flows.get_ptr_mut(key) {
         Some(counters) => add(counters, moved),
@@ -108,13 +104,22 @@ fn add_to_row<A: Access>(key: &FlowKey, is_current: bool, is_sent: bool, bytes: 
                 name::<A>(processes, &key.process, moved);
             }
             if !insert(flows, key, moved) {
-                add_without_flow(overflow, buffer, key, moved);
+                add_without_flow(buffer, key, is_sent, bytes);
             }
         }
     }
     add_to_totals(buffer, moved);
     if key.flags & FLAG_UNRESOLVED != 0 {
         lose(Loss::RemoteUnresolved, moved);
+    }
+}
+
+#[inline(always)]
+fn moved(is_sent: bool, bytes: i64) -> Moved {
+    if is_sent {
+        Moved::Sent(bytes)
+    } else {
+        Moved::Received(bytes)
     }
 }
 
@@ -145,9 +150,12 @@ fn first() -> FlowCounters {
 }
 
 /// Adds bytes for whose flow there is no room to a row of their process, and if there is no room for
-/// that either, to one of everybody: less detail, and the same total.
-#[inline(always)]
-fn add_without_flow(overflow: &Overflow, buffer: u32, key: &FlowKey, moved: Moved) {
+/// that either, to one of everybody: less detail, and the same total. Not inlined: a program and the
+/// functions it is in have 512 bytes of stack together.
+#[inline(never)]
+fn add_without_flow(buffer: u32, key: &FlowKey, is_sent: bool, bytes: i64) {
+    let moved = moved(is_sent, bytes);
+    let overflow = if buffer == 0 { &OVERFLOW_0 } else { &OVERFLOW_1 };
     lose(Loss::FlowsFull, moved);
     let folded = FlowKey {
         process: key.process,
@@ -173,6 +181,7 @@ fn name<A: Access>(processes: &Processes, process: &ProcessKey, moved: Moved) {
     if processes.get_ptr(process).is_some() {
         return;
     }
+    snapshot::take_once(process);
     let record = process::record::<A>();
     // The error is EEXIST if a thread on another CPU was first, which is as good.
     if processes

@@ -1,9 +1,12 @@
 //! What user space told the programs before they were loaded.
 
-use nettally_ebpf::settings::{Offsets, Settings};
+use nettally_ebpf::settings::{IdentityOffsets, Offsets, Settings};
 
 #[unsafe(no_mangle)]
 pub(crate) static OFFSETS: Offsets = Offsets::UNSET;
+
+#[unsafe(no_mangle)]
+pub(crate) static IDENTITY: IdentityOffsets = IdentityOffsets::UNSET;
 
 #[unsafe(no_mangle)]
 pub(crate) static SETTINGS: Settings = Settings::UNSET;
@@ -15,6 +18,13 @@ macro_rules! offset {
     };
 }
 
+/// One field of the offsets that tell who a process is.
+macro_rules! identity {
+    ($field:ident) => {
+        $crate::globals::read(&$crate::globals::IDENTITY.$field)
+    };
+}
+
 /// One field of the settings.
 macro_rules! setting {
     ($field:ident) => {
@@ -22,7 +32,7 @@ macro_rules! setting {
     };
 }
 
-pub(crate) use {offset, setting};
+pub(crate) use {identity, offset, setting};
 
 /// The section is read-only and frozen before the verifier runs, so that the verifier sees a
 /// constant; the read is volatile because the compiler must not see one.

@@ -4,7 +4,7 @@
 //! Read in this order: [`boundary`] with the entries of the backends, [`fexit`], [`kprobe`] and
 //! [`tracepoint`] with [`cgroup`]; [`stream`] and [`existing`], which they share; [`tcp`], [`udp`] and
 //! [`other`] (how many bytes, to whom), [`count`] (where they are added), then what those stand on:
-//! [`access`], [`calls`], [`second`], [`handover`], [`state`], [`socket`], [`process`], [`selection`], [`losses`],
+//! [`access`], [`calls`], [`second`], [`handover`], [`state`], [`socket`], [`process`], [`snapshot`], [`selection`], [`losses`],
 //! [`globals`].
 
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
@@ -30,6 +30,7 @@ mod other;
 mod process;
 mod second;
 mod selection;
+mod snapshot;
 mod socket;
 mod state;
 mod stream;

@@ -113,7 +113,10 @@ pub(crate) fn remove(sk: Sock) {
 pub(crate) fn set_owner(state: *mut Stream, process: ProcessKey) {
     // SAFETY: the pointer comes from a successful lookup; the caller runs under the socket's lock.
     unsafe {
-        if (*state).owner.tgid != process.tgid {
+        if (*state).owner.tgid != process.tgid
+            || (*state).owner.exec_id != process.exec_id
+            || (*state).owner.start_boottime != process.start_boottime
+        {
             (*state).owner = process;
         }
     }

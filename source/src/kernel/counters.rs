@@ -12,6 +12,9 @@ pub(crate) trait Counters: Send {
     /// Takes everything counted since the last call.
     fn drain(&mut self) -> Result<Drained, KernelError>;
 
+    /// Has these processes recorded anew when they move bytes again.
+    fn forget(&mut self, processes: &[ProcessKey]);
+
     /// What was lost since start.
     fn losses(&mut self) -> Result<Vec<(Loss, LossCount)>, KernelError>;
 

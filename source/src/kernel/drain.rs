@@ -28,7 +28,7 @@ use std::os::fd::AsFd as _;
 
 use aya::Ebpf;
 use aya::Pod;
-use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuValues};
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuValues, RingBuf};
 use nettally_ebpf::flow::{
     BufferTotals, FLAG_FOLDED, FlowCounters, FlowKey, PROTOCOL_NUMBERS, PROTOCOLS, ProcessKey,
     ProcessRecord, protocol_index,
@@ -37,7 +37,9 @@ use nettally_ebpf::loss::{Loss, LossCount};
 
 use super::counters::Drained;
 use super::error::KernelError;
+use super::snapshot::snapshot;
 use super::syscall::{Barrier, take_batch};
+use crate::process::Snapshot;
 
 /// Rows that one call takes at first; more if a bucket of the map holds more.
 const BATCH: usize = 4096;
@@ -52,6 +54,8 @@ pub(super) struct Maps {
     rest: Array<MapData, FlowCounters>,
     totals: PerCpuArray<MapData, BufferTotals>,
     losses: PerCpuArray<MapData, LossCount>,
+    snapshots: RingBuf<MapData>,
+    known: HashMap<MapData, ProcessKey, u32>,
     barrier: Barrier,
     /// The buffer that the programs write.
     written: usize,
@@ -87,6 +91,8 @@ impl Maps {
             rest: typed(ebpf, "REST")?,
             totals: typed(ebpf, "TOTALS")?,
             losses: typed(ebpf, "LOSSES")?,
+            snapshots: typed(ebpf, "SNAPSHOTS")?,
+            known: typed(ebpf, "KNOWN")?,
             barrier: Barrier::new().map_err(|source| KernelError::Map {
                 doing: "create",
                 map: "barrier",
@@ -118,6 +124,8 @@ impl Maps {
         let mut flows: Vec<(FlowKey, FlowCounters)> = take_all(flows, "FLOWS")?;
         flows.extend(take_all(overflow, "OVERFLOW")?);
         let processes: Vec<(ProcessKey, ProcessRecord)> = take_all(processes, "PROCESSES")?;
+        // A program leaves the snapshot before the row, so those of all rows are there.
+        let snapshots = self.take_snapshots();
         flows.extend(self.take_rest(index)?);
         let kept = self.take_totals(index)?;
         let (sent, received) = flows
@@ -131,7 +139,7 @@ impl Maps {
         Ok(Drained {
             flows,
             processes,
-            snapshots: Vec::new(),
+            snapshots,
             missing_sent_bytes: kept.sent_bytes - sent,
             missing_received_bytes: kept.received_bytes - received,
         })
@@ -155,6 +163,22 @@ impl Maps {
                 Ok((loss, sum))
             })
             .collect()
+    }
+
+    /// Has the programs record these processes anew.
+    pub(super) fn forget(&mut self, processes: &[ProcessKey]) {
+        for process in processes {
+            // Those that move few bytes are forgotten by the map itself.
+            let _missing = self.known.remove(process);
+        }
+    }
+
+    fn take_snapshots(&mut self) -> Vec<Snapshot> {
+        let mut snapshots = Vec::new();
+        while let Some(record) = self.snapshots.next() {
+            snapshots.extend(snapshot(&record));
+        }
+        snapshots
     }
 
     /// Takes what there was no room for in any row of a quiet buffer: rows of nobody.

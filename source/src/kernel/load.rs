@@ -5,8 +5,9 @@ use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use aya::{Btf as AyaBtf, Ebpf, EbpfError, EbpfLoader};
+use nettally_ebpf::flow::ProcessKey;
 use nettally_ebpf::loss::{Loss, LossCount};
-use nettally_ebpf::settings::{Offsets, Settings, protocol_bit};
+use nettally_ebpf::settings::{IdentityOffsets, Offsets, Settings, protocol_bit};
 use tracing::warn;
 
 use super::attach::attach;
@@ -14,9 +15,10 @@ use super::counters::{Counters, Drained};
 use super::drain::Maps;
 use super::error::KernelError;
 use super::hooks::{Backend, Hook};
+use super::identity_offsets::identity_offsets;
 use super::networks::fill;
 use super::offsets::offsets;
-use super::plan::{Plan, frames_in_rings, plans};
+use super::plan::{Plan, frames_in_rings, no_snapshots, plans};
 use super::probe::{Facts, facts};
 use super::rings;
 use super::syscall::{self, ProgramCounts, Undisturbed};
@@ -51,13 +53,14 @@ impl Kernel {
         let plans = plans(&facts, config).map_err(|blockers| unsupported(&facts, &blockers))?;
         let btf = btf.ok_or(KernelError::MalformedBtf("it was there a moment ago"))?;
         let offsets = offsets(&btf)?;
+        let identity = identity_offsets(&btf);
         drop(btf);
         let btf = AyaBtf::from_sys_fs().map_err(|error| KernelError::ParseBtf {
             source: Box::new(error),
         })?;
         let mut refusals = Vec::new();
         for plan in plans {
-            match load_plan(&plan, &offsets, &btf, config) {
+            match load_plan(&plan, &offsets, &identity, &btf, config) {
                 Ok((ebpf, maps, plan, probes)) => {
                     return Ok(Self {
                         release: facts.release,
@@ -121,26 +124,44 @@ type Loaded = (Ebpf, Maps, Plan, Option<Probes>);
 fn load_plan(
     plan: &Plan,
     offsets: &Offsets,
+    identity: &Result<IdentityOffsets, KernelError>,
     btf: &AyaBtf,
     config: &ProcessNetworkConfig,
 ) -> Result<Loaded, KernelError> {
-    let settings = settings(config, plan.twice);
-    let sizes = sizes(plan, config);
-    let mut ebpf = match load_object(offsets, &settings, &sizes) {
+    let settings = Settings {
+        snapshots: identity.is_ok().into(),
+        ..settings(config, plan.twice)
+    };
+    let mut degradations = plan.degradations.clone();
+    let identity = match identity {
+        Ok(identity) => *identity,
+        Err(error) => {
+            degradations.push(no_snapshots(error));
+            IdentityOffsets::default()
+        }
+    };
+    let plan = Plan {
+        degradations,
+        ..plan.clone()
+    };
+    let sizes = sizes(&plan, config);
+    let mut ebpf = match load_object(offsets, &identity, &settings, &sizes) {
         // Kernels before 5.11 charge maps to a limit that is small by default.
-        Err(_too_much) if syscall::lift_memory_limit() => load_object(offsets, &settings, &sizes)?,
+        Err(_too_much) if syscall::lift_memory_limit() => {
+            load_object(offsets, &identity, &settings, &sizes)?
+        }
         done => done?,
     };
     let RemoteSelection { include, exclude } = &config.remotes;
     fill(&mut ebpf, "REMOTES_INCLUDED", include)?;
     fill(&mut ebpf, "REMOTES_EXCLUDED", exclude)?;
     let maps = Maps::take(&mut ebpf)?;
-    let (plan, probes) = attach(&mut ebpf, btf, plan)?;
+    let (plan, probes) = attach(&mut ebpf, btf, &plan)?;
     Ok((ebpf, maps, plan, probes))
 }
 
 /// Entries of the maps whose size depends on what is loaded.
-fn sizes(plan: &Plan, config: &ProcessNetworkConfig) -> [(&'static str, u32); 5] {
+fn sizes(plan: &Plan, config: &ProcessNetworkConfig) -> [(&'static str, u32); 7] {
     let (sockets, calls) = match plan.backend {
         Backend::Fexit => (1, MAX_CALLS),
         Backend::Tracepoint => (1, 1),
@@ -152,9 +173,17 @@ fn sizes(plan: &Plan, config: &ProcessNetworkConfig) -> [(&'static str, u32); 5]
         ("FLOWS_1", flows),
         ("STREAM_TABLE", sockets),
         ("CALLS", calls),
+        ("KNOWN", MAX_KNOWN),
+        ("SNAPSHOTS", SNAPSHOT_BYTES),
         ("MARKS", if plan.twice { MAX_CALLS } else { 1024 }),
     ]
 }
+
+/// Processes of which the kernel remembers that they were recorded.
+const MAX_KNOWN: u32 = 65_536;
+
+/// Room for records of who a process is, between two readings: some 10,000 of ordinary processes.
+const SNAPSHOT_BYTES: u32 = 4 << 20;
 
 /// TCP sockets that the kprobe backend can follow; receives of more are counted by what they return.
 const MAX_SOCKETS: u32 = 65_536;
@@ -168,6 +197,10 @@ impl Counters for Kernel {
         // `include/linux/bpf.h`): whoever took it from us meanwhile would not be counted.
         let _undisturbed = (self.plan.backend == Backend::Kprobe).then(Undisturbed::begin);
         self.maps.drain()
+    }
+
+    fn forget(&mut self, processes: &[ProcessKey]) {
+        self.maps.forget(processes);
     }
 
     fn losses(&mut self) -> Result<Vec<(Loss, LossCount)>, KernelError> {
@@ -278,6 +311,7 @@ fn settings(config: &ProcessNetworkConfig, twice: bool) -> Settings {
         remotes_included: (!include.is_empty()).into(),
         remotes_excluded: (!exclude.is_empty()).into(),
         twice: twice.into(),
+        snapshots: 0,
     }
 }
 
@@ -296,6 +330,7 @@ fn bit(protocol: Protocol) -> u32 {
 
 fn load_object(
     offsets: &Offsets,
+    identity: &IdentityOffsets,
     settings: &Settings,
     sizes: &[(&str, u32)],
 ) -> Result<Ebpf, KernelError> {
@@ -305,6 +340,7 @@ fn load_object(
     let mut loader = EbpfLoader::new();
     loader
         .override_global("OFFSETS", offsets, true)
+        .override_global("IDENTITY", identity, true)
         .override_global("SETTINGS", settings, true);
     for &(map, entries) in sizes {
         loader.map_max_entries(map, entries);
@@ -352,6 +388,7 @@ mod tests {
             remotes_included: 0,
             remotes_excluded: 1,
             twice: 1,
+            snapshots: 0,
         };
         assert_eq!(settings(&config, true), expected);
     }

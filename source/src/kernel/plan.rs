@@ -1,6 +1,7 @@
 //! What to attach, decided from facts alone.
 
 use super::cgroup::CgroupError;
+use super::error::KernelError;
 use super::hooks::{Backend, Hook, HookKind, Only, Without};
 use super::probe::{Facts, Tls};
 use crate::config::{BackendChoice, ProcessNetworkConfig};
@@ -294,6 +295,17 @@ pub(super) fn frames_in_rings() -> Degradation {
          does): the frames that it gets are not counted, because no call receives them"
             .to_owned(),
         "",
+    )
+}
+
+/// Where the kernel side cannot record who a process is.
+pub(super) fn no_snapshots(error: &KernelError) -> Degradation {
+    blocker(
+        "process_details",
+        format!(
+            "of a process that ends before it is looked up, only name and user are known: {error}"
+        ),
+        "shorten `scrape_interval_secs`, so that processes are looked up sooner",
     )
 }
 

@@ -2,6 +2,8 @@
 //!
 //! [`table`] keeps what was found, [`proc`] reads `/proc`, [`user`] names users.
 
+mod arguments;
+mod cgroup;
 mod facts;
 mod proc;
 mod table;

@@ -17,6 +17,9 @@ pub enum LossReason {
     OverflowFull,
     /// The kernel's process table was full: bytes are in a row, the process was named from `/proc`.
     ProcessesFull,
+    /// Who a process is could not be recorded at its first bytes: it was completed from `/proc`, if it
+    /// lived long enough.
+    SnapshotMissed,
     /// Bytes are exact and in a row, its remote is `unresolved`.
     RemoteUnresolved,
     /// The kernel had no memory for a socket's state: splice and zero-copy receives are uncounted.
@@ -89,10 +92,11 @@ impl fmt::Display for LossClass {
 
 impl LossReason {
     /// All, in the order they are shown.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::FlowsFull,
         Self::OverflowFull,
         Self::ProcessesFull,
+        Self::SnapshotMissed,
         Self::RemoteUnresolved,
         Self::SocketStorage,
         Self::OwnerUnknown,
@@ -115,6 +119,7 @@ impl LossReason {
             Self::FlowsFull => "flows_full",
             Self::OverflowFull => "overflow_full",
             Self::ProcessesFull => "processes_full",
+            Self::SnapshotMissed => "snapshot_missed",
             Self::RemoteUnresolved => "remote_unresolved",
             Self::SocketStorage => "socket_storage",
             Self::OwnerUnknown => "owner_unknown",
@@ -146,6 +151,7 @@ impl LossReason {
             Self::FlowsFull
             | Self::OverflowFull
             | Self::ProcessesFull
+            | Self::SnapshotMissed
             | Self::RemoteUnresolved
             | Self::ProcessUnknown => LossClass::Detail,
             Self::NotDelivered | Self::SinkQueueFull | Self::SinkFailed => LossClass::Delivery,
@@ -178,6 +184,10 @@ impl LossReason {
             Self::ProcessesFull => {
                 "the kernel's process table was full: totals are exact, but these processes were \
                  named from /proc, and one that had ended by then has no name"
+            }
+            Self::SnapshotMissed => {
+                "too many processes moved their first bytes at once: totals are exact, but of these \
+                 processes more than name and user is known only if they lived until the next reading"
             }
             Self::RemoteUnresolved => {
                 "the kernel did not say who these bytes came from or went to: totals are exact, \
@@ -240,7 +250,7 @@ impl LossReason {
             Self::FlowsFull | Self::OverflowFull => {
                 "raise `flow_table_entries` of the source, or shorten `scrape_interval_secs`"
             }
-            Self::ProcessesFull | Self::ProcessUnknown => {
+            Self::ProcessesFull | Self::SnapshotMissed | Self::ProcessUnknown => {
                 "shorten `scrape_interval_secs`, so that processes are looked up sooner"
             }
             Self::RemoteUnresolved => {
