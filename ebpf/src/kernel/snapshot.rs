@@ -9,7 +9,8 @@ use aya_ebpf::bindings::BPF_ANY;
 use aya_ebpf::btf_maps::{Array, HashMap, LruHashMap, RingBuf};
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::helpers::generated::{
-    bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_kernel_str, bpf_probe_read_user, bpf_ringbuf_output,
+    bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_kernel_str, bpf_probe_read_user,
+    bpf_ringbuf_output,
 };
 use aya_ebpf::macros::btf_map;
 use nettally_ebpf::flow::{COMM_LENGTH, MAX_PROCESSES, ProcessKey};
@@ -281,7 +282,11 @@ unsafe fn group_path(draft: *mut Draft, group: *const c_void) {
             if outer.is_null() {
                 return;
             }
-            if !append(draft, follow(draft, node, identity!(node_name)), CGROUP_LIMIT) {
+            if !append(
+                draft,
+                follow(draft, node, identity!(node_name)),
+                CGROUP_LIMIT,
+            ) {
                 break;
             }
             node = outer;

@@ -62,6 +62,8 @@ pub struct Row {
     pub attribution: String,
     /// Over what.
     pub protocol: String,
+    /// Its port on this side; 0 where there is none.
+    pub local_port: u16,
     /// Payload.
     pub sent_bytes: u64,
     /// Payload.

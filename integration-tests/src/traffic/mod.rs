@@ -15,6 +15,7 @@ pub mod identity;
 mod ledger;
 pub mod mapped;
 pub mod namespaces;
+pub mod nbd;
 pub mod needs;
 mod netfilter;
 pub mod nothing;

@@ -7,6 +7,7 @@ mod exact;
 mod filters;
 mod hostile_names;
 mod identity;
+mod kernel_threads;
 mod older_sockets;
 mod regressions;
 mod rights;
