@@ -2,6 +2,7 @@
 //!
 //! [`table`] keeps what was found, [`proc`] reads `/proc`, [`user`] names users.
 
+mod app;
 mod arguments;
 mod cgroup;
 mod facts;

@@ -56,6 +56,14 @@ impl SourceConfig for TwoWindows {
     }
 }
 
+fn api(address: SocketAddr) -> ApiPlan {
+    ApiPlan {
+        address,
+        socket: None,
+        token_file: None,
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Misbehaving {
     Panics,
@@ -151,7 +159,7 @@ async fn the_last_window_is_stored_before_the_end() {
         &folder.path().join("new"),
     );
     plan.databases = vec![path.clone()];
-    plan.api = Some("127.0.0.1:0".parse().unwrap());
+    plan.api = Some(api("127.0.0.1:0".parse().unwrap()));
     let running = start(plan, Timestamp::UNIX_EPOCH).await.unwrap();
     assert!(running.page.is_some_and(|page| page.port() != 0));
     running.join(async {}).await.unwrap();
@@ -276,7 +284,7 @@ async fn an_address_in_use_is_refused_before_anything_is_touched() {
     let built = Arc::clone(&source.built);
     let path = folder.path().join("n.db");
     let mut plan = plan(source, vec![history(&path)], folder.path());
-    plan.api = Some(taken.local_addr().unwrap());
+    plan.api = Some(api(taken.local_addr().unwrap()));
     let error = refused(plan).await;
     assert!(
         error.starts_with("cannot serve the page at 127.0.0.1:"),

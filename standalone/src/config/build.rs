@@ -83,6 +83,8 @@ impl Builder {
                 path.get_or_insert_with(|| config.data_dir.join("nettally.db"));
             }
         }
+        let socket = config.data_dir.join(Config::SOCKET);
+        config.api.socket.get_or_insert(socket);
         self.refuse_shared_databases(&config);
         if config.sinks.is_empty() && !config.api.enabled {
             self.report(

@@ -35,6 +35,13 @@ pub struct ApiConfig {
     pub enabled: bool,
     /// Where it listens. Default `127.0.0.1:9797`, which other machines cannot reach.
     pub address: SocketAddr,
+    /// Unix socket that it listens on too, for owner and group (mode 0660), without a token. Default
+    /// `nettally.sock` in `data_dir`; empty for none.
+    pub socket: Option<PathBuf>,
+    /// File with the token that requests must bring. If it is not there, one is made. Needed where
+    /// other machines can reach the address: `token` in `data_dir`, unless another is named. On
+    /// loopback a token is needed only if this is set.
+    pub token_file: Option<PathBuf>,
 }
 
 impl Default for ApiConfig {
@@ -42,6 +49,8 @@ impl Default for ApiConfig {
         Self {
             enabled: true,
             address: SocketAddr::from(([127, 0, 0, 1], 9797)),
+            socket: None,
+            token_file: None,
         }
     }
 }
@@ -91,7 +100,22 @@ impl SinkKind {
     }
 }
 
+impl ApiConfig {
+    /// Where the token is that requests need, if they need one.
+    #[must_use]
+    pub fn needed_token(&self, data_dir: &Path) -> Option<PathBuf> {
+        match &self.token_file {
+            Some(path) => Some(path.clone()),
+            None if self.address.ip().is_loopback() => None,
+            None => Some(data_dir.join("token")),
+        }
+    }
+}
+
 impl Config {
+    /// Name of the Unix socket in `data_dir` when nothing is said.
+    pub const SOCKET: &str = "nettally.sock";
+
     /// Used when nothing is said of `data_dir`.
     pub const DEFAULT_DATA_DIR: &str = "/var/lib/nettally";
 

@@ -25,6 +25,8 @@ fn nothing_said_is_one_source_one_database_and_the_page() {
         api: ApiConfig {
             enabled: true,
             address: "127.0.0.1:9797".parse().unwrap(),
+            socket: Some("/var/lib/nettally/nettally.sock".into()),
+            token_file: None,
         },
         sources: [("network".to_owned(), ProcessNetworkConfig::default())].into(),
         sinks: [(
@@ -70,7 +72,7 @@ sinks:
             "x.yaml:1:11: data_dir: found a list, expected a text",
             "x.yaml:2:17: api.enabled: found the text \"maybe\", expected `true` or `false`",
             "x.yaml:2:24: api.adress: unknown option \"adress\"; did you mean `address`? allowed: \
-             enabled, address",
+             enabled, address, socket, token_file",
             "x.yaml:6:27: sources.network.scrape_interval_secs: found the text \"fast\", expected \
              a number",
             "x.yaml:7:26: sources.network.remotes.include[0]: found the text \"10.0.0.0/40\", \

@@ -28,15 +28,17 @@ macro_rules! asset {
     };
 }
 
-const ASSETS: [Asset; 13] = [
+const ASSETS: [Asset; 15] = [
     asset!("/", HTML, "index.html"),
     asset!("/style.css", CSS, "style.css"),
+    asset!("/login.css", CSS, "login.css"),
     asset!("/app.js", JS, "app.js"),
     asset!("/api.js", JS, "api.js"),
     asset!("/chart.js", JS, "chart.js"),
     asset!("/detail.js", JS, "detail.js"),
     asset!("/dom.js", JS, "dom.js"),
     asset!("/format.js", JS, "format.js"),
+    asset!("/login.js", JS, "login.js"),
     asset!("/model.js", JS, "model.js"),
     asset!("/protocols.js", JS, "protocols.js"),
     asset!("/spark.js", JS, "spark.js"),

@@ -50,7 +50,7 @@ async fn a_snapshot_tells_who_moved_what() {
         json!({ "sent_bytes": 2001, "received_bytes": 102 })
     );
     let expected = json!([{
-        "id": "7-7000",
+        "id": "7-7000-0",
         "process": "curl",
         "pid": 7,
         "exe": "/usr/bin/curl",
