@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::Lack;
 use super::needs::{Proof, lack};
@@ -88,12 +89,26 @@ impl Disk {
             drop(connection);
             control(&used, NBD_CLEAR_SOCK, 0)
         });
-        Ok(Self {
+        let mut disk = Self {
             device,
             server,
             kernel,
             client,
-        })
+        };
+        disk.wait_until_it_has_its_size()?;
+        Ok(disk)
+    }
+
+    /// It has none until that thread has begun.
+    fn wait_until_it_has_its_size(&mut self) -> io::Result<()> {
+        let start = Instant::now();
+        while self.device.seek(SeekFrom::End(0))? == 0 {
+            if start.elapsed() > Duration::from_secs(20) {
+                return Err(io::Error::other("the disk stays empty"));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 
     /// Writes so much at that place, to the server.
