@@ -8,19 +8,19 @@ mod redact;
 mod shapes;
 mod words;
 
-pub(crate) use redact::{BadPattern, Redaction};
+pub(crate) use redact::Redaction;
 
 /// What stands for a secret.
 const HIDDEN: &str = "***";
 
 /// Longest command line that is told, in bytes.
-pub(crate) const MAX_BYTES: usize = 1024;
+const MAX_BYTES: usize = 1024;
 
 /// Where a text was cut.
 const CUT: &str = "…";
 
 /// At most `max` bytes of `text`; `…` says that there was more.
-pub(crate) fn cut(mut text: String, max: usize) -> String {
+fn cut(mut text: String, max: usize) -> String {
     if text.len() > max {
         text.truncate(text.floor_char_boundary(max.saturating_sub(CUT.len())));
         text.push_str(CUT);

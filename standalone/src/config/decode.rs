@@ -236,7 +236,8 @@ processes: [firefox]
             [
                 "1: scrape_interval_sec: unknown option \"scrape_interval_sec\"; did you mean \
                  `scrape_interval_secs`? allowed: scrape_interval_secs, backend, protocols, \
-                 loopback, remotes, processes, flow_table_entries",
+                 loopback, remotes, processes, flow_table_entries, process_table_entries, apps, \
+                 command_lines, redact, tunnels",
                 "2: backend: unknown value \"kprob\"; did you mean `kprobe`? allowed: auto, \
                  fexit, tracepoint, kprobe",
                 "3: loopback: found the number 7, expected `true` or `false`",

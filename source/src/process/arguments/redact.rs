@@ -8,7 +8,7 @@ use super::{CUT, HIDDEN, MAX_BYTES, cut, shapes};
 use crate::config::CommandLines;
 
 /// What to do with command lines.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Redaction {
     command_lines: CommandLines,
     patterns: Vec<Regex>,
