@@ -131,7 +131,14 @@ unsafe fn fill(draft: *mut Draft, process: &ProcessKey) {
 
         let memory: *const c_void = follow(draft, task, identity!(task_mm));
         let exe: *const c_void = follow(draft, memory, identity!(mm_exe_file));
-        path(draft, exe, identity!(file_path), EXE_STEPS, EXE_LIMIT, EXE_CUT);
+        path(
+            draft,
+            exe,
+            identity!(file_path),
+            EXE_STEPS,
+            EXE_LIMIT,
+            EXE_CUT,
+        );
         (*draft).head.exe_end = (*draft).head.arguments_end;
         let places: *const c_void = follow(draft, task, identity!(task_fs));
         if !memory.is_null() {

@@ -64,6 +64,8 @@ pub struct Row {
     pub protocol: String,
     /// Its port on this side; 0 where there is none.
     pub local_port: u16,
+    /// The port on the other side; 0 where there is none.
+    pub remote_port: u16,
     /// Payload.
     pub sent_bytes: u64,
     /// Payload.
