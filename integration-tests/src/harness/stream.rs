@@ -251,7 +251,7 @@ impl Drop for Stream {
 }
 
 /// How long a start may take, on an emulated processor too.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 
 fn yaml(directory: &Path, scrape_interval_secs: f64, source: &[&str]) -> String {
     let mut yaml = format!(

@@ -7,11 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use nettally_source::{ComponentKey, Sink, SinkConfig as _, SinkContext, SourceConfig};
+use nettally_source::{
+    ComponentKey, ShutdownSignal, Sink, SinkConfig as _, SinkContext, SourceConfig,
+};
 
 use crate::config::{ApiConfig, Config, SinkEntry, SinkKind};
+use crate::http_sink::Http;
 use crate::statsd::Statsd;
 use crate::topology::{Delivery, WhenFull};
+use crate::vector::Vector;
 
 /// What is to be wired.
 #[derive(Debug)]
@@ -102,8 +106,13 @@ pub trait BuildSink: fmt::Debug + Send + Sync {
     /// The word that `type` has in the configuration.
     fn type_name(&self) -> &'static str;
 
-    /// Acquires what the sink needs.
-    async fn build(&self, key: ComponentKey) -> nettally_source::Result<BuiltSink>;
+    /// Acquires what the sink needs. Once `ending` is ready, its queue holds all that will come: a
+    /// sink that would try for ever learns from it that it cannot.
+    async fn build(
+        &self,
+        key: ComponentKey,
+        ending: ShutdownSignal,
+    ) -> nettally_source::Result<BuiltSink>;
 }
 
 /// A sink that can be run.
@@ -120,7 +129,11 @@ impl BuildSink for SinkKind {
         Self::type_name(self)
     }
 
-    async fn build(&self, key: ComponentKey) -> nettally_source::Result<BuiltSink> {
+    async fn build(
+        &self,
+        key: ComponentKey,
+        ending: ShutdownSignal,
+    ) -> nettally_source::Result<BuiltSink> {
         match self {
             Self::Sqlite(config) => {
                 let (sink, stats) = config.open(&key)?;
@@ -138,6 +151,30 @@ impl BuildSink for SinkKind {
                 Ok(BuiltSink {
                     sink,
                     delivery: Some(statsd.delivered),
+                })
+            }
+            Self::Vector(config) => {
+                let vector = Vector {
+                    config: (**config).clone(),
+                    delivered: Arc::default(),
+                    ending,
+                };
+                let (sink, _healthcheck) = vector.build(SinkContext { key }).await?;
+                Ok(BuiltSink {
+                    sink,
+                    delivery: Some(vector.delivered),
+                })
+            }
+            Self::Http(config) => {
+                let http = Http {
+                    config: (**config).clone(),
+                    delivered: Arc::default(),
+                    ending,
+                };
+                let (sink, _healthcheck) = http.build(SinkContext { key }).await?;
+                Ok(BuiltSink {
+                    sink,
+                    delivery: Some(http.delivered),
                 })
             }
         }

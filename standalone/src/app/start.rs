@@ -150,11 +150,12 @@ async fn build_sink(plan: SinkPlan) -> anyhow::Result<(ReadySink, Arc<dyn SinkSt
         buffer_windows,
         kind,
     } = plan;
+    let queue = Queue::new(buffer_windows, when_full);
+    let ending = ShutdownSignal::new(queue.ending());
     let BuiltSink { sink, delivery } = kind
-        .build(ComponentKey::from(name.as_str()))
+        .build(ComponentKey::from(name.as_str()), ending)
         .await
         .map_err(|error| anyhow!(error).context(format!("cannot start the sink `{name}`")))?;
-    let queue = Queue::new(buffer_windows, when_full);
     let status = QueuedSink {
         name: name.clone(),
         type_name: kind.type_name(),

@@ -10,7 +10,8 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 use nettally_source::{
-    ComponentKey, Event, Problem, Protocol, Source, SourceConfig, SourceContext, StreamSink,
+    ComponentKey, Event, Problem, Protocol, ShutdownSignal, Source, SourceConfig, SourceContext,
+    StreamSink,
 };
 use nettally_sqlite_sink::{Field, Order, Reader, SqliteConfig, TimeRange, UsageQuery};
 
@@ -76,7 +77,11 @@ impl BuildSink for Misbehaving {
         "misbehaving"
     }
 
-    async fn build(&self, _key: ComponentKey) -> nettally_source::Result<BuiltSink> {
+    async fn build(
+        &self,
+        _key: ComponentKey,
+        _ending: ShutdownSignal,
+    ) -> nettally_source::Result<BuiltSink> {
         Ok(BuiltSink {
             sink: Box::new(*self),
             delivery: None,

@@ -9,8 +9,10 @@ use nettally_source::ProcessNetworkConfig;
 use nettally_sqlite_sink::SqliteConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::http_sink::HttpConfig;
 use crate::statsd::StatsdConfig;
 use crate::topology::WhenFull;
+use crate::vector::VectorConfig;
 
 /// Everything a user can set.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +62,7 @@ impl Default for ApiConfig {
 pub struct SinkEntry {
     /// The sources it takes from. Default: all.
     pub inputs: Vec<String>,
-    /// What happens when its queue is full. Default `block` for `sqlite`, else `drop_newest`.
+    /// What happens when its queue is full. Default `drop_newest` for `statsd`, else `block`.
     pub when_full: WhenFull,
     /// Windows that its queue holds. Default 60.
     pub buffer_windows: NonZeroUsize,
@@ -75,11 +77,15 @@ pub enum SinkKind {
     Sqlite(SqliteConfig),
     /// Counters by UDP.
     Statsd(StatsdConfig),
+    /// Events to Vector by gRPC.
+    Vector(Box<VectorConfig>),
+    /// Events as JSON by HTTP.
+    Http(Box<HttpConfig>),
 }
 
 impl SinkKind {
     /// The words that `type` takes.
-    pub const TYPES: [&'static str; 2] = ["sqlite", "statsd"];
+    pub const TYPES: [&'static str; 4] = ["sqlite", "statsd", "vector", "http"];
 
     /// The word that `type` has.
     #[must_use]
@@ -87,6 +93,8 @@ impl SinkKind {
         match self {
             Self::Sqlite(_) => "sqlite",
             Self::Statsd(_) => "statsd",
+            Self::Vector(_) => "vector",
+            Self::Http(_) => "http",
         }
     }
 
@@ -94,7 +102,7 @@ impl SinkKind {
     #[must_use]
     pub const fn default_when_full(&self) -> WhenFull {
         match self {
-            Self::Sqlite(_) => WhenFull::Block,
+            Self::Sqlite(_) | Self::Vector(_) | Self::Http(_) => WhenFull::Block,
             Self::Statsd(_) => WhenFull::DropNewest,
         }
     }
@@ -130,7 +138,10 @@ impl Config {
                 SinkKind::Sqlite(SqliteConfig {
                     path: Some(path), ..
                 }) => Some((name.as_str(), path.as_path())),
-                SinkKind::Sqlite(_) | SinkKind::Statsd(_) => None,
+                SinkKind::Sqlite(_)
+                | SinkKind::Statsd(_)
+                | SinkKind::Vector(_)
+                | SinkKind::Http(_) => None,
             })
     }
 }

@@ -86,7 +86,8 @@ sinks:
              drop_newest",
             "x.yaml:14:5: sinks.statsd.address: found \"nowhere\", expected a host and a port, \
              such as 127.0.0.1:8125",
-            "x.yaml:15:12: sinks.graph.type: unknown type \"graphite\"; allowed: sqlite, statsd",
+            "x.yaml:15:12: sinks.graph.type: unknown type \"graphite\"; allowed: sqlite, statsd, \
+             vector, http",
         ],
     );
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::record::Flow;
 use super::who::Ancestry;
-use super::{Origin, line};
+use super::{Line, Origin, flow_content, line};
 
 #[derive(Serialize)]
 struct Usage<'a> {
@@ -19,11 +19,12 @@ struct Usage<'a> {
 pub(super) fn flows<'a>(
     batch: &'a UsageBatch,
     origin: &'a Origin,
-) -> impl Iterator<Item = String> + 'a {
-    batch.usage.iter().map(|usage| {
-        line(&Usage {
+) -> impl Iterator<Item = Line> + 'a {
+    batch.usage.iter().map(|usage| Line {
+        text: line(&Usage {
             kind: "usage",
             flow: Flow::of(usage, batch.window, origin, Ancestry::List),
-        })
+        }),
+        content: flow_content(usage),
     })
 }

@@ -22,7 +22,7 @@ const NEED_PYTHON: [&str; 2] = [
 const CHURN_SECONDS: u32 = 4;
 
 /// Of those that live for a millisecond, likewise.
-const SHORT_PROCESSES: u32 = 200;
+const SHORT_PROCESSES: u32 = 100;
 
 /// Everything; the arguments are of the test program.
 pub(super) fn of(test_arguments: &[String]) -> Vec<Check> {
