@@ -3,6 +3,7 @@
 //! Pure. [`Redaction`] comes first, on the arguments as they are; only what it returns is looked at
 //! by anybody else, be it for the line or for the application's name.
 
+mod programs;
 mod quote;
 mod redact;
 mod shapes;

@@ -62,6 +62,35 @@ fn a_process_with_a_hostile_name_is_found_with_all_that_is_there() {
 }
 
 #[test]
+fn this_process_is_found() {
+    let proc = ProcFolder::new("/proc");
+    let tgid = std::process::id();
+    let ticks = Stat::read(&proc.folder(tgid)).unwrap().start_ticks;
+    let key = ProcessKey {
+        tgid,
+        start_boottime: ticks * TICK_NS + 1,
+        exec_id: 0,
+    };
+    let Snapshot {
+        exe,
+        arguments,
+        directory,
+        cgroup,
+        network_namespace,
+        ..
+    } = proc.find(key).unwrap().snapshot;
+    let own = std::env::current_exe().unwrap();
+    assert_eq!(exe.as_deref(), own.to_str());
+    let own: Vec<_> = std::env::args().collect();
+    assert_eq!(arguments.unwrap().first(), own.first());
+    assert_eq!(
+        directory.as_deref(),
+        std::env::current_dir().unwrap().to_str()
+    );
+    assert!(cgroup.is_some() && network_namespace.is_some());
+}
+
+#[test]
 fn another_process_with_the_same_number_is_not_taken_for_it() {
     let proc = FakeProc::new();
     let process = FakeProcess {

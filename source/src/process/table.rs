@@ -1,5 +1,8 @@
 //! The processes that moved bytes lately.
 
+mod entry;
+mod look_up;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +11,12 @@ use nettally_ebpf::flow::{PF_KTHREAD, ProcessKey, ProcessRecord};
 
 use super::facts::Snapshot;
 use super::naming::{self, Naming};
-use super::proc::{self, ProcFolder};
+use super::proc::ProcFolder;
 use super::tunnel;
 use super::user::UserNames;
-use crate::pipeline::{Attribution, Parent, Process, ProcessId};
+use crate::pipeline::{Attribution, Process, ProcessId};
+use entry::{Entry, Who};
+use look_up::first_name;
 
 /// How long a process stays known after its last bytes. A socket that it left behind may still be
 /// settled under its name.
@@ -37,23 +42,6 @@ pub(crate) struct ProcessTable {
     max_known: usize,
     files_per_tick: usize,
     now: Duration,
-}
-
-struct Entry {
-    process: Arc<Process>,
-    /// Whether its application is called as it is itself.
-    is_app_name: bool,
-    is_kernel_thread: bool,
-    last_used: Duration,
-    tunnel_asked: Option<Duration>,
-}
-
-/// What changes while a process runs one program.
-struct Who {
-    name: String,
-    uid: Option<u32>,
-    user: Option<String>,
-    gid: Option<u32>,
 }
 
 impl ProcessTable {
@@ -253,75 +241,6 @@ impl ProcessTable {
         }
     }
 
-    /// A process of which the kernel has told nothing.
-    fn find(&mut self, key: ProcessKey) -> Option<(Who, Snapshot)> {
-        let proc::Found {
-            name,
-            owner,
-            snapshot,
-        } = self.read(key, None)?;
-        let (uid, gid) = owner.unzip();
-        let who = Who {
-            name,
-            uid,
-            user: uid.and_then(|uid| self.users.name(uid, self.now)),
-            gid,
-        };
-        Some((who, snapshot))
-    }
-
-    /// What `/proc` has of a process; `None` if it is gone, runs another program since, or has not the
-    /// name that it had in the kernel, for then it may be another program that has moved nothing yet.
-    fn read(&self, key: ProcessKey, name: Option<&str>) -> Option<proc::Found> {
-        let is_last = self
-            .programs
-            .get(&process_of(key))
-            .is_none_or(|&last| last == key.exec_id);
-        if !is_last {
-            return None;
-        }
-        let found = self.proc.find(key)?;
-        name.is_none_or(|name| name == found.name).then_some(found)
-    }
-
-    /// Fills in what the kernel could not record.
-    fn completed(&self, mut snapshot: Snapshot, name: &str, parent: u32) -> Snapshot {
-        let is_complete = snapshot.exe.is_some()
-            && !snapshot.is_exe_cut
-            && snapshot.arguments.is_some()
-            && !snapshot.are_arguments_cut
-            && snapshot.directory.is_some()
-            && snapshot.cgroup.is_some();
-        if !is_complete && let Some(found) = self.read(snapshot.key, Some(name)) {
-            let found = found.snapshot;
-            if (snapshot.exe.is_none() || snapshot.is_exe_cut) && found.exe.is_some() {
-                (snapshot.exe, snapshot.is_exe_cut) = (found.exe, found.is_exe_cut);
-            }
-            let has_arguments = snapshot.arguments.is_some() && !snapshot.are_arguments_cut;
-            if !has_arguments && found.arguments.is_some() {
-                snapshot.arguments = found.arguments;
-                snapshot.are_arguments_cut = found.are_arguments_cut;
-            }
-            snapshot.directory = snapshot.directory.or(found.directory);
-            snapshot.cgroup = snapshot.cgroup.or(found.cgroup);
-            snapshot.network_namespace = snapshot.network_namespace.or(found.network_namespace);
-        }
-        if snapshot.parents.is_empty() {
-            snapshot.parents = self.parents(snapshot.key, parent);
-        }
-        snapshot
-    }
-
-    /// The parent by its number, and who is above it. A parent that has ended has no name.
-    fn parents(&self, key: ProcessKey, parent: u32) -> Vec<Parent> {
-        let parents = self.proc.parents(parent, Some(proc::start_ticks(key)));
-        if parents.is_empty() && parent != 0 {
-            let name = UNKNOWN_NAME.to_owned();
-            return vec![Parent { pid: parent, name }];
-        }
-        parents
-    }
-
     fn remember(&mut self, key: ProcessKey, mut process: Process) -> &mut Entry {
         let is_app_name = process.app.is_empty();
         if is_app_name {
@@ -404,55 +323,6 @@ impl ProcessTable {
     }
 }
 
-impl Who {
-    fn of(process: &Process) -> Self {
-        Self {
-            name: process.name.clone(),
-            uid: process.uid,
-            user: process.user.clone(),
-            gid: process.gid,
-        }
-    }
-}
-
-impl Entry {
-    fn is_of(&self, who: &Who) -> bool {
-        let Who {
-            name,
-            uid,
-            user,
-            gid,
-        } = who;
-        let process = &self.process;
-        process.attribution != Attribution::Unknown
-            && (&process.name, &process.uid, &process.user, &process.gid) == (name, uid, user, gid)
-    }
-
-    /// Whether more than its name is known.
-    fn is_complete(&self) -> bool {
-        match self.process.attribution {
-            Attribution::Kernel | Attribution::Proc => true,
-            Attribution::Name | Attribution::Unknown => false,
-        }
-    }
-
-    fn change(&mut self, who: &Who) {
-        let Who {
-            name,
-            uid,
-            user,
-            gid,
-        } = who;
-        let process = Arc::make_mut(&mut self.process);
-        if self.is_app_name {
-            process.app.clone_from(name);
-        }
-        process.name.clone_from(name);
-        process.user.clone_from(user);
-        (process.uid, process.gid) = (*uid, *gid);
-    }
-}
-
 /// Whom the bytes are charged to for which the kernel had no row left.
 pub(crate) fn others() -> Process {
     Process::named(ProcessId::default(), OTHERS_NAME)
@@ -473,17 +343,6 @@ fn unknown(key: ProcessKey) -> Process {
 /// A process, whatever program it runs.
 fn process_of(key: ProcessKey) -> (u32, u64) {
     (key.tgid, key.start_boottime)
-}
-
-/// Bytes of a name, without the zero that ends it (`TASK_COMM_LEN` in `include/linux/sched.h`).
-const NAME_BYTES: usize = 15;
-
-/// What the kernel calls a process that begins to run a program.
-fn first_name(snapshot: &Snapshot) -> String {
-    let exe = snapshot.exe.as_deref().map(proc::without_deleted);
-    let file = exe.and_then(|exe| exe.rsplit('/').next());
-    let file = file.filter(|file| !file.is_empty()).unwrap_or(UNKNOWN_NAME);
-    file[..file.floor_char_boundary(NAME_BYTES)].to_owned()
 }
 
 fn text(comm: &[u8]) -> String {

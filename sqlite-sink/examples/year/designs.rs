@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nettally_source::pipeline::{Remote, UsageBatch};
 use rusqlite::{Connection, params};
 
-use crate::measure::middle_and_worst;
+use crate::measure::Times;
 use crate::questions::{QUESTIONS, Question};
 use crate::traffic::Traffic;
 
@@ -26,8 +26,8 @@ pub(crate) struct Outcome {
     pub(crate) rows: u64,
     pub(crate) size_bytes: u64,
     pub(crate) rows_per_second: f64,
-    /// Middle and worst of each question.
-    pub(crate) answers: Vec<(Duration, Duration)>,
+    /// Of each question.
+    pub(crate) answers: Vec<Times>,
 }
 
 pub(crate) const DESIGNS: [Design; 2] = [
@@ -97,14 +97,11 @@ pub(crate) fn try_out(
     let answers = QUESTIONS
         .iter()
         .map(|question| {
-            let times: Result<Vec<Duration>> = (0..3)
-                .map(|_| {
-                    let begin = Instant::now();
-                    ask(question, &Connection::open(path)?, until)?;
-                    Ok(begin.elapsed())
-                })
-                .collect();
-            times.map(middle_and_worst)
+            let mut times = Times::default();
+            for _ in 0..3 {
+                times.time(|| ask(question, &Connection::open(path)?, until))?;
+            }
+            Ok(times)
         })
         .collect::<Result<_>>()?;
     Ok(Outcome {

@@ -4,7 +4,7 @@
 //! `cargo run --release -p nettally-sqlite-sink --example year -- [--days N] [--rows N]
 //! [--folder DIR]`. By default a week of 1 000 000 rows, in a minute or two; the full size is
 //! `--days 365 --rows 50000000`. What traffic it is says [`traffic`]; retention and all else is as
-//! by default. Other designs store the newest of the same traffic, a twentieth of the rows, and
+//! by default. A file that is in the folder already is asked, not filled. Other designs store the newest of the same traffic, a twentieth of the rows, and
 //! are asked the same.
 #![expect(clippy::print_stdout, reason = "an example shows its results")]
 
@@ -30,7 +30,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::mpsc;
 
 use designs::DESIGNS;
-use measure::{mebibytes, middle_and_worst, peak_memory_bytes, writer_time};
+use measure::{Times, mebibytes, peak_memory_bytes, writer_time};
 use questions::QUESTIONS;
 use traffic::{BEGIN, Traffic, at};
 
@@ -64,14 +64,19 @@ fn main() -> Result<()> {
     let rows_per_window = options.rows as f64 / windows as f64;
     let until = BEGIN + options.days * 86_400;
 
-    let mut traffic = Traffic::new(BEGIN, rows_per_window, WINDOW_SECS);
+    let found = stored(&path)?;
+    let begin = found.map_or(BEGIN, |(until, _sent_bytes)| until);
+    let mut traffic = Traffic::new(begin, rows_per_window, WINDOW_SECS);
     let feed = Feed::open(&path)?;
-    let sent_bytes = fill(&feed, &mut traffic, until)?;
+    let sent_before = match found {
+        Some((_until, sent_bytes)) => sent_bytes,
+        None => fill(&feed, &mut traffic, until)?,
+    };
     show_size(&path, options.days)?;
-    let sent_bytes = sent_bytes + answer_while_fed(&feed, &mut traffic, &path, options.days)?;
+    let sent_fed = answer_while_fed(&feed, &mut traffic, &path, options.days)?;
     let counters = feed.close()?;
     println!("most memory: {:.0} MiB", mebibytes(peak_memory_bytes()?));
-    check_total(&path, sent_bytes, &counters)?;
+    check_total(&path, sent_before + sent_fed, &counters)?;
 
     // As much a day as above, for fewer days.
     let days = (options.days / 20).max(1);
@@ -91,13 +96,13 @@ fn main() -> Result<()> {
             options.rows,
             row_bytes * options.rows as f64 / f64::from(1 << 20),
         );
-        for (question, (middle, worst)) in QUESTIONS.iter().zip(outcome.answers) {
+        for (question, times) in QUESTIONS.iter().zip(outcome.answers) {
             let held = if question.back_secs > days * 86_400 {
                 format!(", of the {days} days it holds")
             } else {
                 String::new()
             };
-            println!("  {}: {middle:.1?}, worst {worst:.1?}{held}", question.name);
+            println!("  {}: {times}{held}", question.name);
         }
     }
     Ok(())
@@ -221,7 +226,7 @@ fn answer_while_fed(feed: &Feed, traffic: &mut Traffic, path: &Path, days: i64) 
     let done = AtomicBool::new(false);
     let (mut rows, mut sent_bytes) = (0, 0);
     let writer_before = writer_time()?;
-    let answers: Result<Vec<Vec<Duration>>> = thread::scope(|scope| {
+    let answers: Result<Vec<Times>> = thread::scope(|scope| {
         let asking = scope.spawn(|| {
             let answers = ask_all(path, asked_at);
             done.store(true, Ordering::Release);
@@ -250,20 +255,17 @@ fn answer_while_fed(feed: &Feed, traffic: &mut Traffic, path: &Path, days: i64) 
     );
     println!("asked {TIMES_ASKED} times each while it wrote:");
     for (question, times) in QUESTIONS.iter().zip(answers?) {
-        let (middle, worst) = middle_and_worst(times);
-        println!("  {}: {middle:.1?}, worst {worst:.1?}", question.name);
+        println!("  {}: {times}", question.name);
     }
     Ok(sent_bytes)
 }
 
 /// All questions in turn, then again.
-fn ask_all(path: &Path, now_secs: i64) -> Result<Vec<Vec<Duration>>> {
-    let mut answers = vec![Vec::new(); QUESTIONS.len()];
+fn ask_all(path: &Path, now_secs: i64) -> Result<Vec<Times>> {
+    let mut answers: Vec<Times> = QUESTIONS.iter().map(|_question| Times::default()).collect();
     for _ in 0..TIMES_ASKED {
         for (question, times) in QUESTIONS.iter().zip(&mut answers) {
-            let begin = Instant::now();
-            question.ask(path, now_secs)?;
-            times.push(begin.elapsed());
+            times.time(|| question.ask(path, now_secs))?;
         }
     }
     Ok(answers)
@@ -296,8 +298,17 @@ fn show_size(path: &Path, days: i64) -> Result<()> {
     Ok(())
 }
 
-/// No byte is missing, whatever was rolled up, folded or deleted.
-fn check_total(path: &Path, sent_bytes: u64, counters: &WriterCounters) -> Result<()> {
+/// Where a file of an earlier run ends, in Unix seconds, and the bytes sent in it.
+fn stored(path: &Path) -> Result<Option<(i64, u64)>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let until = Reader::open(path)?.stats()?.flushed_until;
+    let until = until.ok_or("the file in the folder is empty; delete it")?;
+    Ok(Some((until.as_second(), sent_in(path)?)))
+}
+
+fn sent_in(path: &Path) -> Result<u64> {
     let everything = UsageQuery {
         range: TimeRange {
             since: at(0),
@@ -309,7 +320,12 @@ fn check_total(path: &Path, sent_bytes: u64, counters: &WriterCounters) -> Resul
         limit: None,
         offset: 0,
     };
-    let found = Reader::open(path)?.usage(&everything)?.total.sent_bytes;
+    Ok(Reader::open(path)?.usage(&everything)?.total.sent_bytes)
+}
+
+/// No byte is missing, whatever was rolled up, folded or deleted.
+fn check_total(path: &Path, sent_bytes: u64, counters: &WriterCounters) -> Result<()> {
+    let found = sent_in(path)?;
     println!(
         "{found} bytes sent in the file, {sent_bytes} were handed over; {} rows deleted, {} given up",
         counters.deleted_rows, counters.dropped.events

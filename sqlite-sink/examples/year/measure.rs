@@ -1,8 +1,11 @@
 //! What the kernel says of this process and its threads.
 
 use std::error::Error;
+use std::fmt;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -30,13 +33,48 @@ pub(crate) fn writer_time() -> Result<Duration> {
     Err("the thread that writes has ended".into())
 }
 
-/// The middle and the largest of some times.
-pub(crate) fn middle_and_worst(mut times: Vec<Duration>) -> (Duration, Duration) {
+/// How long something took each time.
+#[derive(Default)]
+pub(crate) struct Times {
+    passed: Vec<Duration>,
+    /// Of that, on a processor: the same on a busy machine.
+    used: Vec<Duration>,
+}
+
+impl Times {
+    /// Does it once more.
+    pub(crate) fn time<T, E>(
+        &mut self,
+        work: impl FnOnce() -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let (begin, used_before) = (Instant::now(), thread_time());
+        let done = work()?;
+        self.passed.push(begin.elapsed());
+        self.used.push(thread_time().saturating_sub(used_before));
+        Ok(done)
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let worst = self.passed.iter().max().copied().unwrap_or_default();
+        write!(
+            f,
+            "{:.1?}, worst {worst:.1?}, {:.1?} of a processor",
+            middle(&self.passed),
+            middle(&self.used)
+        )
+    }
+}
+
+fn middle(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
     times.sort_unstable();
-    (
-        times.get(times.len() / 2).copied().unwrap_or_default(),
-        times.last().copied().unwrap_or_default(),
-    )
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+fn thread_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 pub(crate) fn mebibytes(bytes: u64) -> f64 {

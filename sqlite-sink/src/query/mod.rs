@@ -1,6 +1,7 @@
 //! Questions and answers.
 
 mod answer;
+mod billing;
 mod calendar;
 mod field;
 mod filter;
@@ -11,6 +12,7 @@ pub use answer::{
     ByteTotals, CalendarAnswer, CalendarPoint, CalendarSeries, OutsideTotal, Series, SeriesAnswer,
     SeriesPoint, UsageAnswer, UsageRow,
 };
+pub use billing::{EstimateAnswer, EstimateQuery, PercentileAnswer, PercentileQuery};
 pub use calendar::{Calendar, CalendarError, CalendarUnit, MonthStartDay};
 pub use field::{Field, UnknownField};
 pub(crate) use filter::{CONTAINS, Sql};

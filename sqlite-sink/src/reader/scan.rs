@@ -3,7 +3,7 @@
 //! SQLite would sort all rows to group them; a table in memory takes a third of the time, and its
 //! sums saturate where SQLite's fail.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use nettally_source::pipeline::Protocol;
 use rusqlite::{OptionalExtension as _, Row, named_params, params_from_iter};
@@ -128,6 +128,8 @@ pub(super) struct Scan {
     pub(super) range: TimeRange,
     /// Those of a protocol that is outside totals are there only if they are told from others.
     pub(super) groups: HashMap<FactKey, ByteTotals>,
+    /// Where the rows of the range are.
+    pub(super) read: BTreeSet<Rows>,
     /// From the first to the last row of each, if that was asked for.
     pub(super) seen: HashMap<FactKey, Span>,
     /// The part of the groups of which it is not certain in which step it was moved.
@@ -197,6 +199,11 @@ pub(super) fn scan(
     let left_out = outside.filter(|_| !columns.contains(&Column::Protocol));
     let mut sums = Sums::default();
     let mut undecided = Sums::default();
+    let read = walks
+        .iter()
+        .filter(|walk| matches!(walk, Walk::Part(_)))
+        .map(|walk| walk.rows())
+        .collect();
     for walk in walks {
         let sql = statement((&columns, steps), filter, left_out, walk);
         sum_up(snapshot, &sql, (&columns, walk.rows(), steps), &mut sums)?;
@@ -223,6 +230,7 @@ pub(super) fn scan(
     Ok(Scan {
         range,
         groups,
+        read,
         seen,
         uncertain,
         undecided: undecided.groups.into_values().next().unwrap_or_default(),
@@ -414,7 +422,11 @@ fn statement(
 /// Folded rows that a filter refuses, and would not if what is folded were as it suits; none where
 /// nothing can be folded.
 fn undecided_statement(filter: &Filter, outside: Option<i64>, walk: Walk) -> Option<Sql> {
-    if filter.detail() == Detail::NONE {
+    let tested = Detail {
+        processes: filter.detail().processes && walk.rows().fold_processes(),
+        ..filter.detail()
+    };
+    if tested == Detail::NONE {
         return None;
     }
     let mut sql = statement((&[], Steps::One), Some(&filter.at_best()), outside, walk);

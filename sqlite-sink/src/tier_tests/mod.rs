@@ -1,6 +1,7 @@
 //! Tiers end to end: what a writer rolls up, deletes and folds is what a reader would sum up from
 //! windows.
 
+mod billing;
 mod calendar;
 mod folding;
 mod identity;

@@ -19,6 +19,8 @@ mod transaction;
 #[cfg(test)]
 mod clock_tests;
 #[cfg(test)]
+mod size_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
@@ -341,6 +343,21 @@ impl Writer {
                 None => break,
             }
         }
+        let used_bytes = retention::used_bytes(&self.store.connection)?;
+        let over_size = self.keep.size_bytes.is_some_and(|most| used_bytes > most);
+        let was_over = self.stats.snapshot().over_size;
+        if over_size && !was_over {
+            warn!(
+                sink = self.sink,
+                used_bytes,
+                max_size_bytes = self.keep.size_bytes,
+                "The database is larger than it may be; what can go goes step by step."
+            );
+        }
+        self.stats.update(|stats| {
+            stats.used_bytes = used_bytes;
+            stats.over_size = over_size;
+        });
         Ok(())
     }
 

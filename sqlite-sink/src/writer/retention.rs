@@ -122,7 +122,8 @@ fn pragma(file: &Connection, name: &str) -> Result<i64> {
     file.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
 }
 
-fn used_bytes(file: &Connection) -> Result<u64> {
+/// Bytes of the file without its log and its free pages.
+pub(super) fn used_bytes(file: &Connection) -> Result<u64> {
     let pages = pragma(file, "page_count")? - pragma(file, "freelist_count")?;
     Ok(pages.unsigned_abs() * pragma(file, "page_size")?.unsigned_abs())
 }
@@ -184,7 +185,7 @@ fn delete(file: &mut Connection, rows: Rows, until_ms: i64) -> Result<Deleted> {
 /// Deletes some processes and remotes that nothing refers to; whether there were any.
 fn delete_names(file: &mut Connection, now_ms: i64) -> Result<bool> {
     let mut oldest_fine_ms = now_ms;
-    for rows in Rows::ALL.into_iter().filter(|rows| needed::is_fine(*rows)) {
+    for rows in Rows::ALL.into_iter().filter(|rows| !rows.fold_processes()) {
         oldest_fine_ms = oldest_ms(file, rows)?.unwrap_or(now_ms).min(oldest_fine_ms);
     }
     if !needed::any(file, oldest_fine_ms)? {

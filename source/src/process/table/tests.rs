@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::pipeline::Parent;
 use crate::process::testing::{FakeProc, FakeProcess};
 
 fn table_of(proc: ProcFolder) -> ProcessTable {
