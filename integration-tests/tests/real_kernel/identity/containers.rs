@@ -136,6 +136,10 @@ impl Group {
 }
 
 impl Drop for Group {
+    #[expect(
+        clippy::print_stdout,
+        reason = "a panic here would hide the one before"
+    )]
     fn drop(&mut self) {
         for directory in self.made.iter().rev() {
             if let Err(error) = fs::remove_dir(directory) {

@@ -191,6 +191,10 @@ fn scan(interval: Duration, programs: &[PathBuf], is_over: &AtomicBool) -> usize
 }
 
 /// The table of who named how many.
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures are shown beside the verdict"
+)]
 fn print(ran: &[Ran], scanned: &[(Duration, usize)], missing: &BTreeMap<&str, Vec<String>>) {
     let mut lived: Vec<Duration> = ran.iter().map(|ran| ran.lived).collect();
     lived.sort();

@@ -51,6 +51,10 @@ struct Found {
 }
 
 #[track_caller]
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures are shown beside the verdict"
+)]
 fn burst(starts: u32, process_table_entries: u32, scrape_interval_secs: f64) -> Found {
     let specks = Specks::new();
     let program = specks.link("burst/speck-burst");
