@@ -116,9 +116,7 @@ impl Collector {
             snapshots,
             Duration::from_nanos(drained.monotonic_ns),
         );
-        if !forgotten.is_empty() {
-            debug!(processes = forgotten.len(), "Forgot processes.");
-        }
+        self.counters.forget(&forgotten);
         let rows = flows.len() as u64;
         let usage = flows
             .iter()

@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use nettally_source::{Event, LossCount, LossReason, Protocol, Sink, UsageBatch};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -132,18 +133,34 @@ pub(crate) async fn listener() -> TcpListener {
 
 /// A certificate for `localhost`, which signs itself: in PEM, and for a server.
 pub(crate) fn certificate() -> (String, TlsAcceptor) {
+    let (pem, _key, acceptor) = certificate_and_key(false);
+    (pem, acceptor)
+}
+
+/// As [`certificate`], with the key. The server asks its clients for this very certificate, if it
+/// `asks`.
+pub(crate) fn certificate_and_key(asks: bool) -> (String, String, TlsAcceptor) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let pem = made.cert.pem();
+    let (pem, key_pem) = (made.cert.pem(), made.signing_key.serialize_pem());
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let clients = if asks {
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .unwrap()
+    } else {
+        WebPkiClientVerifier::no_client_auth()
+    };
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    (pem, TlsAcceptor::from(Arc::new(config)))
+    (pem, key_pem, TlsAcceptor::from(Arc::new(config)))
 }
 
 /// What `curl` and `dig` moved in five windows: 5 × 3 flows.

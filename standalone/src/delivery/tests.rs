@@ -427,7 +427,7 @@ async fn at_the_end_what_can_be_delivered_is() {
         ending: ShutdownSignal::new(queue.ending()),
         ..Setup::default()
     };
-    let (sink, delivered, _log) = setup.build([Act::Fail(Unreachable); 5], Act::Take);
+    let (sink, delivered, _log) = setup.build([Act::Fail(Unreachable); 3], Act::Take);
     for batch in windows() {
         put(&inlet, batch);
     }

@@ -13,12 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::AuthConfig;
 use super::push::HttpPush;
-use crate::delivery::options::{BatchConfig, RequestConfig, TlsConfig};
+use crate::delivery::options::{BatchConfig, Compression, RequestConfig, TlsConfig};
 use crate::delivery::secret::Secret;
 use crate::delivery::{Courier, Delivered, Endpoints, Framing, Item, Itemize, Post};
 use crate::encode::{Encoder, Format, Line, Origin, Telemetry};
 use crate::machine::host_name;
-use crate::vector::Compression;
 
 /// Configuration of the sink `http`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

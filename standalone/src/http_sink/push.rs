@@ -13,8 +13,8 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use super::answer::outcome;
 use super::auth::AuthConfig;
 use super::config::{HttpConfig, Method};
+use crate::delivery::options::Compression;
 use crate::delivery::{Client, Failure, FailureKind, Protocols, Push, client};
-use crate::vector::Compression;
 
 /// Bytes of an answer that are read so that its connection can be used again. What an answer says
 /// beyond its status is not looked at.

@@ -8,12 +8,11 @@ use serde_json::{Value, json};
 use super::testing::{Answer, FakeServer};
 use super::*;
 use crate::delivery::Delivered;
-use crate::delivery::options::{BatchConfig, RequestConfig, TlsConfig};
+use crate::delivery::options::{BatchConfig, Compression, RequestConfig, TlsConfig};
 use crate::delivery::testing::{
     MOVED, certificate, counted, dropped_by_reason, figures, listener, run, wait_until, windows,
 };
 use crate::encode::Telemetry;
-use crate::vector::Compression;
 
 /// Waits of milliseconds, requests of three events.
 fn config(uri: &str) -> HttpConfig {
@@ -139,7 +138,7 @@ async fn an_answer_that_is_lost_doubles_events_unless_they_are_to_arrive_at_most
         let server = server([Answer::TakeInSilence], TAKE).await;
         let mut config = config(&server.uri());
         config.acknowledgements = acknowledgements;
-        config.request.timeout_secs = 0.3;
+        config.request.timeout_secs = 1.5;
         config.batch.max_events = 100;
         sent(config).await;
         assert_eq!(server.moved(), (times * MOVED.0, times * MOVED.1));

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::push::GrpcPush;
-use crate::delivery::options::{BatchConfig, RequestConfig, TlsConfig};
+use crate::delivery::options::{BatchConfig, Compression, RequestConfig, TlsConfig};
 use crate::delivery::{Courier, Delivered, Endpoints, Framing, Item, Itemize, Post};
 use crate::encode::protobuf::{Encoder, Pushed};
 use crate::encode::{Origin, Telemetry};
@@ -44,16 +44,6 @@ pub struct VectorConfig {
     /// Whether a request that may have arrived is sent again: events are delivered at least once, or
     /// else at most once. Default true.
     pub acknowledgements: bool,
-}
-
-/// How requests are made smaller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// By gzip.
-    Gzip,
 }
 
 impl Default for VectorConfig {

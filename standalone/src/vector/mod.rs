@@ -12,4 +12,4 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Compression, Vector, VectorConfig};
+pub use config::{Vector, VectorConfig};

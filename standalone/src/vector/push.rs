@@ -12,9 +12,8 @@ use tonic::body::Body;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-use super::config::Compression;
 use super::status::failure;
-use crate::delivery::options::TlsConfig;
+use crate::delivery::options::{Compression, TlsConfig};
 use crate::delivery::{Client, Failure, Protocols, Push, client};
 use crate::encode::protobuf::message::{HealthCheckResponse, ServingStatus};
 

@@ -9,10 +9,10 @@ use tonic::Code;
 use super::testing::{Answer, FakeVector};
 use super::*;
 use crate::delivery::Delivered;
-use crate::delivery::options::{BatchConfig, RequestConfig, TlsConfig};
+use crate::delivery::options::{BatchConfig, Compression, RequestConfig, TlsConfig};
 use crate::delivery::testing::{
-    MOVED, certificate, counted, dropped_by_reason, figures, listener, put, run, wait_until,
-    window, windows,
+    MOVED, certificate, certificate_and_key, counted, dropped_by_reason, figures, listener, put,
+    run, wait_until, window, windows,
 };
 use crate::encode::Telemetry;
 use crate::encode::protobuf::message::Event;
@@ -159,7 +159,7 @@ async fn an_answer_that_is_lost_doubles_events_unless_they_are_to_arrive_at_most
         let vector = vector([Answer::TakeInSilence], Answer::Take).await;
         let mut config = config(&vector.address());
         config.acknowledgements = acknowledgements;
-        config.request.timeout_secs = 0.3;
+        config.request.timeout_secs = 1.5;
         config.batch.max_events = 100;
         let delivered = sent(config).await;
         assert_eq!(vector.moved(), (times * MOVED.0, times * MOVED.1));
@@ -300,6 +300,35 @@ async fn a_connection_is_secure_if_the_certificate_is_the_one_that_is_named() {
             let error = figures(&delivered)["last_error"].to_string();
             assert!(error.contains("certificate"), "{error}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_who_we_are_is_shown_our_certificate() {
+    let (pem, key, acceptor) = certificate_and_key(true);
+    let folder = tempfile::tempdir().unwrap();
+    let [crt_file, key_file] = [("this.pem", pem), ("this.key", key)].map(|(name, text)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        Some(path)
+    });
+    let silent = TlsConfig {
+        ca_file: crt_file.clone(),
+        ..TlsConfig::default()
+    };
+    let named = TlsConfig {
+        crt_file,
+        key_file,
+        ..silent.clone()
+    };
+    for (tls, expected) in [(named, [MOVED, (0, 0)]), (silent, [(0, 0), MOVED])] {
+        let vector = FakeVector::start(listener().await, Some(acceptor.clone()), [], Answer::Take);
+        let mut config = config(&format!("localhost:{}", vector.server.port));
+        config.request.retry_attempts = Some(1);
+        config.tls = Some(tls);
+        let delivered = sent(config).await;
+        assert_eq!(counted(&delivered), expected);
+        assert_eq!(vector.moved(), expected[0]);
     }
 }
 

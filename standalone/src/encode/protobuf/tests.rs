@@ -47,13 +47,11 @@ fn logs(event: &Event) -> Vec<std::collections::BTreeMap<String, Value>> {
     events(&mut encoder(Telemetry::Logs), event)
         .into_iter()
         .map(|event| match event {
-            VectorEvent::Log(Log {
-                value:
-                    Some(Value {
-                        kind: Some(ValueKind::Map(map)),
-                    }),
-            }) => map.fields,
-            other => panic!("{other:?}"),
+            VectorEvent::Log(log) => match log.value.and_then(|value| value.kind) {
+                Some(ValueKind::Map(map)) => map.fields,
+                value => panic!("a record is a map, and not {value:?}"),
+            },
+            VectorEvent::Metric(metric) => panic!("{metric:?}"),
         })
         .collect()
 }
@@ -74,7 +72,9 @@ fn fields(mut bytes: &[u8]) -> Vec<(u32, WireType, Vec<u8>)> {
             }
             WireType::Varint => decode_varint(&mut bytes).unwrap().to_le_bytes().to_vec(),
             WireType::SixtyFourBit => bytes.copy_to_bytes(8).to_vec(),
-            other => panic!("{other:?}"),
+            WireType::StartGroup | WireType::EndGroup | WireType::ThirtyTwoBit => {
+                panic!("nothing here is written so: {wire:?}")
+            }
         };
         fields.push((number, wire, content));
     }
@@ -143,6 +143,44 @@ fn a_counter_has_the_field_numbers_that_vector_reads() {
         received_bytes: 0,
     };
     assert_eq!(pushed[0].content, content);
+}
+
+/// Without the structures that wrote it.
+#[test]
+fn a_record_has_the_field_numbers_that_vector_reads() {
+    let usage = batch(0, vec![flow("curl", 7, "192.0.2.1", 1500, 0)]);
+    let event = Event::Usage(Arc::new(usage));
+    let mut encoder = encoder(Telemetry::Logs);
+    let pushed: Vec<_> = encoder.pushed(&event).collect();
+    let mut message = pushed[0].request.clone();
+    // Request to event, to log, to its value, to a map.
+    for number in [1, 1, 2, 7] {
+        let inner = fields(&message);
+        assert_eq!((inner.len(), inner[0].0), (1, number));
+        message = inner[0].2.clone();
+    }
+    let numbers: std::collections::BTreeMap<String, u32> = fields(&message)
+        .into_iter()
+        .map(|(number, _, entry)| {
+            assert_eq!(number, 1);
+            let entry = fields(&entry);
+            assert_eq!((entry[0].0, entry[1].0), (1, 2));
+            let name = String::from_utf8(entry[0].2.clone()).unwrap();
+            (name, fields(&entry[1].2)[0].0)
+        })
+        .collect();
+    let (text, instant, integer) = (1, 2, 4);
+    for (name, number) in [
+        ("host", text),
+        ("timestamp", instant),
+        ("window_start", instant),
+        ("window_end", instant),
+        ("pid", integer),
+        ("sent_bytes", integer),
+        ("received_bytes", integer),
+    ] {
+        assert_eq!(numbers[name], number, "{name}");
+    }
 }
 
 #[test]
