@@ -12,6 +12,7 @@ pub mod kernel_maps;
 pub mod network;
 pub mod programs;
 pub mod statsd;
+pub mod stream;
 pub mod wait;
 
 /// Fails the test unless it runs as root: a test that is skipped has found out nothing.

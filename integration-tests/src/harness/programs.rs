@@ -38,6 +38,12 @@ pub fn traffic() -> PathBuf {
     beside_tests("traffic")
 }
 
+/// The small program that does what its arguments say; cargo builds it before the tests.
+#[must_use]
+pub fn speck() -> PathBuf {
+    beside_tests("speck")
+}
+
 /// The program of that name in the profile's directory, above the one with the tests.
 fn beside_tests(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("/proc is mounted");

@@ -12,6 +12,11 @@ use super::sys::check;
 pub struct Child(libc::pid_t);
 
 impl Child {
+    /// One that was made already.
+    pub(super) fn of(pid: libc::pid_t) -> Self {
+        Self(pid)
+    }
+
     /// Its number.
     #[must_use]
     pub fn pid(&self) -> u32 {

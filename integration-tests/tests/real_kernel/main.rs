@@ -6,6 +6,8 @@ mod churn;
 mod exact;
 mod filters;
 mod hostile_names;
+mod identity;
+mod kernel_threads;
 mod older_sockets;
 mod regressions;
 mod rights;

@@ -63,13 +63,69 @@ struct Booted {
 }
 
 pub(crate) fn vm(arguments: &Arguments) -> Result<()> {
-    let wanted = wanted(&arguments.kernel)?;
-    let mut programs = build::programs(arguments.release)?;
-    programs.extend(build::tests(arguments.release)?);
+    let Arguments {
+        kernel,
+        release,
+        shell_command,
+        file,
+        time_limit,
+        test_arguments,
+    } = arguments;
+    let wanted = wanted(kernel)?;
+    let checks = if shell_command.is_empty() {
+        checks::of(test_arguments)
+    } else {
+        shell_command
+            .iter()
+            .map(|line| checks::shell(line))
+            .collect()
+    };
+    let mut programs = build::programs(*release)?;
+    programs.extend(build::tests(*release)?);
+    let run = Run {
+        programs: &programs,
+        files: file,
+        checks: &checks,
+        time_limit: Duration::from_secs(*time_limit),
+    };
     let mut results = Vec::new();
     for kernel in wanted {
-        let result = boot(kernel, &programs, arguments);
+        println!("\n=== kernel {}", kernel.name);
+        let result = run.prepare(kernel).and_then(|prepared| run.boot(&prepared));
         results.push((kernel.name, result));
+    }
+    summary(&results)
+}
+
+/// On every kernel: programs that are gone at once are named in full, and what threads of the kernel
+/// move is told as theirs. Two machines run at a time.
+pub(crate) fn identity() -> Result<()> {
+    let tests = ["identity::short", "kernel_threads", "--nocapture"];
+    let checks = [checks::tests(&tests.map(str::to_owned))];
+    let mut programs = build::programs(false)?;
+    programs.extend(build::tests(false)?);
+    let run = Run {
+        programs: &programs,
+        files: &[],
+        checks: &checks,
+        time_limit: Duration::from_secs(300),
+    };
+    let prepared = KERNELS
+        .iter()
+        .map(|kernel| run.prepare(kernel))
+        .collect::<Result<Vec<_>>>()?;
+    let mut results = Vec::new();
+    for two in prepared.chunks(2) {
+        std::thread::scope(|scope| {
+            let machines: Vec<_> = two
+                .iter()
+                .map(|prepared| (prepared, scope.spawn(|| run.boot(prepared))))
+                .collect();
+            for (prepared, machine) in machines {
+                let result = machine.join().expect("it does not panic");
+                results.push((prepared.kernel.name, result));
+            }
+        });
     }
     summary(&results)
 }
@@ -89,39 +145,37 @@ pub(crate) fn wanted(names: &[String]) -> Result<Vec<&'static Kernel>> {
     names.iter().map(find).collect()
 }
 
-fn boot(kernel: &'static Kernel, programs: &[Program], arguments: &Arguments) -> Result<Booted> {
-    let Arguments {
-        kernel: _,
-        release: _,
-        shell_command,
-        file,
-        time_limit,
-        test_arguments,
-    } = arguments;
-    println!("\n=== kernel {}", kernel.name);
-    let checks = if shell_command.is_empty() {
-        checks::of(test_arguments)
-    } else {
-        shell_command
+/// What is run on every machine.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    programs: &'a [Program],
+    files: &'a [PathBuf],
+    checks: &'a [Check],
+    time_limit: Duration,
+}
+
+impl Run<'_> {
+    fn prepare(&self, kernel: &'static Kernel) -> Result<Prepared> {
+        let commands = self
+            .checks
             .iter()
-            .map(|line| checks::shell(line))
-            .collect()
-    };
-    let commands = checks
-        .iter()
-        .map(|Check { name, script, .. }| (*name, script.as_str()));
-    let prepared = Prepared::new(kernel, programs, file, commands)?;
-    let session = prepared.boot(Duration::from_secs(*time_limit))?;
-    let complain = |(check, outcome): (&Check, &Outcome)| {
-        let complaint = (check.complaint)(outcome)?;
-        Some(format!("{}: {complaint}", check.name))
-    };
-    let complaints = checks.iter().zip(&session.commands).filter_map(complain);
-    Ok(Booted {
-        complaints: complaints.collect(),
-        release: prepared.release,
-        session,
-    })
+            .map(|Check { name, script, .. }| (*name, script.as_str()));
+        Prepared::new(kernel, self.programs, self.files, commands)
+    }
+
+    fn boot(&self, prepared: &Prepared) -> Result<Booted> {
+        let session = prepared.boot(self.time_limit)?;
+        let complain = |(check, outcome): (&Check, &Outcome)| {
+            let complaint = (check.complaint)(outcome)?;
+            Some(format!("{}: {complaint}", check.name))
+        };
+        let complaints = self.checks.iter().zip(&session.commands);
+        Ok(Booted {
+            complaints: complaints.filter_map(complain).collect(),
+            release: prepared.release.clone(),
+            session,
+        })
+    }
 }
 
 /// The table of kernels.

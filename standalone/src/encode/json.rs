@@ -1,9 +1,10 @@
-//! Our own format: the columns of the view `usage`, and the host.
+//! Our own format: the columns of the view `usage`, all that is known of the process, and the host.
 
 use nettally_source::UsageBatch;
 use serde::Serialize;
 
 use super::record::Flow;
+use super::who::Ancestry;
 use super::{Line, Origin, flow_content, line};
 
 #[derive(Serialize)]
@@ -22,7 +23,7 @@ pub(super) fn flows<'a>(
     batch.usage.iter().map(|usage| Line {
         text: line(&Usage {
             kind: "usage",
-            flow: Flow::of(usage, batch.window, origin),
+            flow: Flow::of(usage, batch.window, origin, Ancestry::List),
         }),
         content: flow_content(usage),
     })

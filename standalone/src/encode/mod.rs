@@ -1,9 +1,9 @@
 //! Events for other programs. Pure: values in, bytes out. A line of text is one JSON value that ends
 //! with a line feed and has nothing in it that a terminal could act on.
 //!
-//! [`Encoder`] chooses; `record` has what all formats say of a flow and of trouble, `counter` what
-//! is a metric, `json` is our own format, `native_json` that of Vector's codec of the same name,
-//! [`protobuf`] that of Vector's gRPC protocol.
+//! [`Encoder`] chooses; `record` has what all formats say of a flow and of trouble, `who` what of a
+//! process, `counter` what is a metric, `json` is our own format, `native_json` that of Vector's
+//! codec of the same name, [`protobuf`] that of Vector's gRPC protocol.
 
 mod counter;
 mod json;
@@ -13,6 +13,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 mod told;
+mod who;
 
 use clap::ValueEnum;
 use jiff::Timestamp;

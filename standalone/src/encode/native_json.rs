@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::counter::{Counter, NAMESPACE, counters};
 use super::record::Flow;
+use super::who::Ancestry;
 use super::{Line, Origin, flow_content, line};
 
 /// An event of Vector's model.
@@ -76,7 +77,7 @@ pub(super) fn flows<'a>(
     origin: &'a Origin,
 ) -> impl Iterator<Item = Line> + 'a {
     batch.usage.iter().map(|usage| {
-        let flow = Flow::of(usage, batch.window, origin);
+        let flow = Flow::of(usage, batch.window, origin, Ancestry::Text);
         Line {
             text: log(FlowLog::of(flow, batch.window.end)),
             content: flow_content(usage),

@@ -1,12 +1,11 @@
 //! What both formats say: flat records, with stable names and without nulls.
 
 use jiff::Timestamp;
-use nettally_source::{
-    Degradation, LossCount, LossReason, Process, ProcessId, Protocol, Usage, Window,
-};
+use nettally_source::{Degradation, LossCount, LossReason, Protocol, Usage, Window};
 use serde::Serialize;
 
 use super::Origin;
+use super::who::{Ancestry, Who};
 
 /// What one flow moved in one window. A field that is not known is not there.
 #[derive(Serialize)]
@@ -15,13 +14,8 @@ pub(super) struct Flow<'a> {
     window_end: Timestamp,
     #[serde(skip_serializing_if = "str::is_empty")]
     host: &'a str,
-    process: &'a str,
-    /// Always there: Vector puts the number of our own process into a log record without one.
-    pid: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exe: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<&'a str>,
+    #[serde(flatten)]
+    who: Who<'a>,
     protocol: Protocol,
     #[serde(skip_serializing_if = "Option::is_none")]
     local_port: Option<u16>,
@@ -33,7 +27,12 @@ pub(super) struct Flow<'a> {
 }
 
 impl<'a> Flow<'a> {
-    pub(super) fn of(usage: &'a Usage, window: Window, origin: &'a Origin) -> Self {
+    pub(super) fn of(
+        usage: &'a Usage,
+        window: Window,
+        origin: &'a Origin,
+        ancestry: Ancestry,
+    ) -> Self {
         let Usage {
             process,
             protocol,
@@ -44,28 +43,12 @@ impl<'a> Flow<'a> {
             first_activity: _,
             last_activity: _,
         } = usage;
-        let Process {
-            id:
-                ProcessId {
-                    pid,
-                    exec_id: _,
-                    start_boottime_ns: _,
-                },
-            name,
-            exe,
-            uid: _,
-            user,
-            ..
-        } = &**process;
         let Window { start, end } = window;
         Self {
             window_start: start,
             window_end: end,
             host: &origin.host,
-            process: name,
-            pid: *pid,
-            exe: exe.as_deref(),
-            user: user.as_deref(),
+            who: Who::of(process, ancestry),
             protocol: *protocol,
             local_port: remote.has_local_port().then_some(*local_port),
             remote_ip: remote.ip_text(),

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use nettally_source::{LossCount, LossReason, Process, Protocol, Remote, Usage};
+use nettally_source::{
+    Attribution, Container, LossCount, LossReason, Parent, Process, Protocol, Remote, Runtime,
+    Usage,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -50,6 +53,64 @@ fn nameless() -> Usage {
     }
 }
 
+/// Of which everything is known.
+fn well_known() -> Usage {
+    let usage = named("nginx");
+    let parent = |pid, name: &str| Parent {
+        pid,
+        name: name.to_owned(),
+    };
+    let process = Process {
+        app: "nginx".to_owned(),
+        command_line: Some("nginx -g 'daemon off;'".to_owned()),
+        gid: Some(33),
+        parents: vec![parent(6, "sh"), parent(1, "systemd")],
+        unit: Some("nginx.service".to_owned()),
+        container: Some(Container {
+            runtime: Runtime::Docker,
+            id: "3f2a9c1b7d55".to_owned() + &"0".repeat(52),
+        }),
+        pod: Some("0c8b2a1e-0000-4000-8000-000000000001".to_owned()),
+        package: Some("snap:nginx".to_owned()),
+        cgroup: Some("/system.slice/nginx.service".to_owned()),
+        network_namespace: Some(4_026_531_840),
+        tunnel: true,
+        attribution: Attribution::Kernel,
+        ..(*usage.process).clone()
+    };
+    Usage {
+        process: Arc::new(process),
+        ..usage
+    }
+}
+
+#[test]
+fn everything_that_is_known_of_a_process_is_in_both_formats() {
+    let usage = || batch(0, vec![well_known()]);
+    let mut expected = json!({
+        "process": "nginx", "pid": 7, "app": "nginx", "exe": "/usr/bin/nginx",
+        "command_line": "nginx -g 'daemon off;'", "user": "ada", "uid": 1000, "gid": 33,
+        "parents": [{ "pid": 6, "name": "sh" }, { "pid": 1, "name": "systemd" }],
+        "unit": "nginx.service", "container": "docker:3f2a9c1b7d55",
+        "container_id": "3f2a9c1b7d55".to_owned() + &"0".repeat(52),
+        "container_runtime": "docker", "pod": "0c8b2a1e-0000-4000-8000-000000000001",
+        "package": "snap:nginx", "cgroup": "/system.slice/nginx.service",
+        "network_namespace": 4_026_531_840_u32, "tunnel": true, "attribution": "kernel",
+    });
+    let has = |row: &Value, expected: &Value| {
+        for (field, value) in expected.as_object().unwrap() {
+            assert_eq!(&row[field], value, "{field}");
+        }
+    };
+    has(
+        &lines(&mut encoder(Format::Json, false), usage())[0],
+        &expected,
+    );
+    let native = lines(&mut encoder(Format::NativeJson, true), usage());
+    expected["parents"] = json!("sh(6) < systemd(1)");
+    has(&native[2]["log"], &expected);
+}
+
 #[test]
 fn json_has_the_columns_of_the_database_and_the_host() {
     let rows = lines(
@@ -59,7 +120,8 @@ fn json_has_the_columns_of_the_database_and_the_host() {
     let curl = json!({
         "type": "usage",
         "window_start": "2023-11-14T22:13:20Z", "window_end": "2023-11-14T22:13:21Z",
-        "host": "h1", "process": "curl", "pid": 7, "exe": "/usr/bin/curl", "user": "ada",
+        "host": "h1", "process": "curl", "pid": 7, "exe": "/usr/bin/curl",
+        "user": "ada", "uid": 1000, "attribution": "unknown",
         "protocol": "tcp", "local_port": 40_000,
         "remote_ip": "192.0.2.1", "remote_port": 443,
         "sent_bytes": 1500, "received_bytes": 20,
@@ -67,7 +129,7 @@ fn json_has_the_columns_of_the_database_and_the_host() {
     let unknown = json!({
         "type": "usage",
         "window_start": "2023-11-14T22:13:20Z", "window_end": "2023-11-14T22:13:21Z",
-        "host": "h1", "process": "", "pid": 7,
+        "host": "h1", "process": "", "pid": 7, "attribution": "unknown",
         "protocol": "udp", "local_port": 40_000, "remote_ip": "unresolved",
         "sent_bytes": 1500, "received_bytes": 20,
     });
@@ -195,17 +257,17 @@ fn the_largest_count_is_a_finite_float() {
 fn a_flow_is_a_log_record_with_its_own_process_at_the_top_and_no_null() {
     let found = lines(
         &mut encoder(Format::NativeJson, true),
-        batch(0, vec![named("curl"), nameless()]),
+        batch(0, vec![named("curl"), nameless(), well_known()]),
     );
     let logs: Vec<_> = found.iter().filter_map(|line| line.get("log")).collect();
-    assert_eq!(logs.len(), 2);
+    assert_eq!(logs.len(), 3);
     for log in logs {
         let log = log.as_object().unwrap();
         assert_eq!((&log["host"], &log["pid"]), (&json!("h1"), &json!(7)));
         assert!(log.values().all(|value| !value.is_null()), "{log:?}");
         assert!(
             log.values()
-                .all(|value| value.is_string() || value.is_u64()),
+                .all(|value| value.is_string() || value.is_u64() || value.is_boolean()),
             "flat: {log:?}"
         );
     }

@@ -68,8 +68,9 @@ fn calls(repetitions: usize, slice: Duration) -> anyhow::Result<()> {
         let (without, with) = (&without[index], &with[index]);
         let ratios: Vec<f64> = without.iter().zip(with).map(|(a, b)| b / a).collect();
         let ratio = Quartiles::of(&ratios);
+        let p9 = p9.map_or_else(String::new, |p9| format!("{p9:.2}"));
         println!(
-            "{name:34} {:>20} {:>20} {:>5.2} \u{b1}{:>4.2} {p9:>6.2}",
+            "{name:34} {:>20} {:>20} {:>5.2} \u{b1}{:>4.2} {p9:>6}",
             Quartiles::of(without).to_string(),
             Quartiles::of(with).to_string(),
             ratio.median,

@@ -1,23 +1,32 @@
 //! What is measured: the same seven loops, on sockets of loopback, as in the experiment that chose
-//! the design of the probes.
+//! the design of the probes; and starting programs, of each of which is recorded who it is when it
+//! moves its first bytes.
 
 use std::io::{self, Read as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nettally_integration_tests::harness::programs::speck;
 use nettally_integration_tests::traffic::sys;
 
 /// One loop.
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
-    /// Ratio that the hash-only design had in that experiment.
-    pub(crate) p9: f64,
+    /// Ratio that the hash-only design had in that experiment, if it was in it.
+    pub(crate) p9: Option<f64>,
     /// Runs for that long; nanoseconds of one operation.
     pub(crate) run: fn(Duration) -> io::Result<f64>,
 }
 
 const fn row(name: &'static str, p9: f64, run: fn(Duration) -> io::Result<f64>) -> Workload {
+    let p9 = Some(p9);
+    Workload { name, p9, run }
+}
+
+const fn later(name: &'static str, run: fn(Duration) -> io::Result<f64>) -> Workload {
+    let p9 = None;
     Workload { name, p9, run }
 }
 
@@ -33,6 +42,10 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         tcp_bulk(slice, 1 << 16)
     }),
     row("TCP connect+accept+64 B+close", 1.13, tcp_connections),
+    later("fork+exec+exit, no network", |slice| programs(slice, &[])),
+    later("fork+exec+one datagram+exit", |slice| {
+        programs(slice, &["udp:64"])
+    }),
 ];
 
 const MESSAGE: [u8; 64] = [b'x'; 64];
@@ -182,6 +195,19 @@ fn tcp_connections(slice: Duration) -> io::Result<f64> {
         sys::receive(&server, &mut buffer, 0)?;
         // A reset leaves no port behind that would run out.
         sys::set_linger_zero(&client)
+    })
+}
+
+/// Starts a small program again and again and waits for its end.
+fn programs(slice: Duration, steps: &[&str]) -> io::Result<f64> {
+    let program = speck();
+    timed(slice, || {
+        let status = Command::new(&program).args(steps).status()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other(status.to_string()))
+        }
     })
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use super::tally::Tally;
 use super::{checked, embedding, licences, packages, tallied};
 use crate::shell::{cargo, output, workspace};
-use crate::{ebpf, matrix, setup};
+use crate::{ebpf, matrix, setup, vm};
 
 /// What makes a step fail, beyond a failure.
 #[derive(Clone, Copy, Debug)]
@@ -160,6 +160,15 @@ pub(super) const STEPS: &[Step] = &[
         "every row on every kernel and backend, to the byte",
         || {
             matrix::run(&matrix::Arguments::EVERYTHING)?;
+            Ok(Tally::default())
+        },
+    ),
+    step(
+        "identity",
+        Kind::Check,
+        "who moved the bytes, on every kernel",
+        || {
+            vm::identity()?;
             Ok(Tally::default())
         },
     ),

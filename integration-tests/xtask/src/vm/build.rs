@@ -18,12 +18,13 @@ pub(crate) struct Program {
     pub(crate) file: PathBuf,
 }
 
-/// The daemon, the traffic generator, and what runs every row of it.
+/// The daemon, the traffic generator with what runs every row of it, and the program that is started
+/// by the thousand.
 pub(crate) fn programs(release: bool) -> Result<Vec<Program>> {
     let packages = ["-p", "nettally", "-p", "nettally-integration-tests"];
     let mut build = cargo("build");
     build.args(packages);
-    for name in ["nettally", "traffic", MATRIX] {
+    for name in ["nettally", "traffic", "speck", MATRIX] {
         build.args(["--bin", name]);
     }
     if release {

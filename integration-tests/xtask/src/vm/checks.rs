@@ -21,6 +21,9 @@ const NEED_PYTHON: [&str; 2] = [
 /// Of churn: everything takes longer here, so that less of it is as much.
 const CHURN_SECONDS: u32 = 4;
 
+/// Of those that live for a millisecond, likewise.
+const SHORT_PROCESSES: u32 = 100;
+
 /// Everything; the arguments are of the test program.
 pub(super) fn of(test_arguments: &[String]) -> Vec<Check> {
     vec![
@@ -29,12 +32,17 @@ pub(super) fn of(test_arguments: &[String]) -> Vec<Check> {
             script: "nettally doctor --json".to_owned(),
             complaint: is_usable,
         },
-        Check {
-            name: "tests",
-            script: test_script(test_arguments),
-            complaint: tests_passed,
-        },
+        tests(test_arguments),
     ]
+}
+
+/// The test program alone.
+pub(super) fn tests(arguments: &[String]) -> Check {
+    Check {
+        name: "tests",
+        script: test_script(arguments),
+        complaint: tests_passed,
+    }
 }
 
 /// Runs the test program, one test at a time.
@@ -47,7 +55,8 @@ fn test_script(arguments: &[String]) -> String {
         .map(quoted)
         .collect();
     format!(
-        "export NETTALLY_CHURN_SECONDS={CHURN_SECONDS}\nexec {} {}",
+        "export NETTALLY_CHURN_SECONDS={CHURN_SECONDS}\n\
+         export NETTALLY_SHORT_PROCESSES={SHORT_PROCESSES}\nexec {} {}",
         super::TESTS,
         words.join(" ")
     )

@@ -14,9 +14,9 @@ use super::modules::Dependencies;
 use crate::shell::{find_program, output, shown};
 
 /// Modules that tests use, where the kernel has them and has not built them in: a cable between
-/// network namespaces, kernel TLS with a cipher, SCTP, translation of addresses, and what lists
-/// sockets.
-const MODULES: [&str; 14] = [
+/// network namespaces, kernel TLS with a cipher, SCTP, translation of addresses, what lists sockets,
+/// a tunnel, a disk over TCP, and one directory over another.
+const MODULES: [&str; 17] = [
     "veth",
     "tls",
     "ctr",
@@ -31,6 +31,9 @@ const MODULES: [&str; 14] = [
     "udp_diag",
     "raw_diag",
     "mptcp_diag",
+    "tun",
+    "nbd",
+    "overlay",
 ];
 
 /// Programs of the system that tests start.

@@ -14,6 +14,7 @@ use super::counter::{Counter, NAMESPACE, counters};
 use super::native_json::FlowLog;
 use super::record::{Flow, Notice};
 use super::told::Told;
+use super::who::Ancestry;
 use super::{NOTICE, Origin, Telemetry, flow_content};
 use message::{
     Event as VectorEvent, EventWrapper, Log, Metric, MetricKind, MetricValue, PushEventsRequest,
@@ -82,7 +83,8 @@ impl Encoder {
                     ("window_end", window.end),
                 ];
                 let flows = usage.iter().map(move |usage| {
-                    let record = FlowLog::of(Flow::of(usage, *window, origin), window.end);
+                    let flow = Flow::of(usage, *window, origin, Ancestry::Text);
+                    let record = FlowLog::of(flow, window.end);
                     log(&record, &times, flow_content(usage))
                 });
                 Box::new(flows.chain(losses))
