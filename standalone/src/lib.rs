@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod encode;
 pub mod http;
+mod identity;
 pub mod live;
 pub mod statsd;
 pub mod text;
