@@ -118,6 +118,7 @@ fn write(
             minute_days: None,
             hour_days: None,
             day_days: None,
+            month_days: None,
         },
         ..SqliteConfig::default()
     };

@@ -32,7 +32,7 @@ pub struct SqliteConfig {
     /// Bytes that the file may have; beyond, the oldest of the finest rows go before their time.
     /// Its write-ahead log of up to some 16 MiB comes on top. Default null: no bound.
     pub max_size_bytes: Option<u64>,
-    /// How many remotes each minute, hour and day tells apart, those that moved most; what the
+    /// How many remotes each minute, hour, day and month tells apart, those that moved most; what the
     /// rest moved is stored as *other*. Default 200; null tells all apart.
     pub top_remotes: Option<u32>,
 }

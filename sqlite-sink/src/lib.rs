@@ -31,9 +31,10 @@ mod writer;
 pub use config::SqliteConfig;
 pub use error::StoreError;
 pub use query::{
-    ByteTotals, Field, Filter, FilterError, Order, OrderBy, OutsideTotal, RangeError, Series,
-    SeriesAnswer, SeriesPoint, SeriesQuery, TimeRange, UnknownField, UsageAnswer, UsageQuery,
-    UsageRow,
+    ByteTotals, Calendar, CalendarAnswer, CalendarError, CalendarPoint, CalendarQuery,
+    CalendarSeries, CalendarUnit, Field, Filter, FilterError, MonthStartDay, Order, OrderBy,
+    OutsideTotal, RangeError, Series, SeriesAnswer, SeriesPoint, SeriesQuery, TimeRange,
+    UnknownField, UsageAnswer, UsageQuery, UsageRow,
 };
 pub use reader::{Reader, StoreStats};
 pub use retention::RetentionConfig;

@@ -21,6 +21,8 @@ pub struct RetentionConfig {
     pub hour_days: Option<u32>,
     /// Days that the rows of days are kept. Default null: for ever.
     pub day_days: Option<u32>,
+    /// Days that the rows of months are kept. Default null: for ever.
+    pub month_days: Option<u32>,
 }
 
 impl Default for RetentionConfig {
@@ -30,6 +32,7 @@ impl Default for RetentionConfig {
             minute_days: Some(30),
             hour_days: Some(400),
             day_days: None,
+            month_days: None,
         }
     }
 }
@@ -50,9 +53,8 @@ impl RetentionConfig {
                 ));
             }
         }
-        for [(finer_key, finer_ms), (key, age_ms)] in
-            [[ages[0], ages[1]], [ages[1], ages[2]], [ages[2], ages[3]]]
-        {
+        for pair in ages.windows(2) {
+            let [(finer_key, finer_ms), (key, age_ms)] = [pair[0], pair[1]];
             if age_ms.unwrap_or(i64::MAX) < finer_ms.unwrap_or(i64::MAX) {
                 problems.push(Problem::new(
                     format!("retention.{key}"),
@@ -72,22 +74,25 @@ impl RetentionConfig {
             (_, minutes_ms),
             (_, hours_ms),
             (_, days_ms),
+            (_, months_ms),
         ] = self.ages_ms();
         Keep {
             windows_ms,
             minutes_ms,
             hours_ms,
             days_ms,
+            months_ms,
             size_bytes: max_size_bytes,
         }
     }
 
-    fn ages_ms(&self) -> [(&'static str, Option<i64>); 4] {
+    fn ages_ms(&self) -> [(&'static str, Option<i64>); 5] {
         let Self {
             raw_hours,
             minute_days,
             hour_days,
             day_days,
+            month_days,
         } = *self;
         let age = |count: Option<u32>, hours: i64| count.map(|n| i64::from(n) * hours * HOUR_MS);
         [
@@ -95,6 +100,7 @@ impl RetentionConfig {
             ("minute_days", age(minute_days, 24)),
             ("hour_days", age(hour_days, 24)),
             ("day_days", age(day_days, 24)),
+            ("month_days", age(month_days, 24)),
         ]
     }
 }
@@ -124,6 +130,7 @@ mod tests {
             minute_days: Some(2),
             hour_days: None,
             day_days: Some(0),
+            month_days: None,
         };
         assert_eq!(
             problems(&config),

@@ -78,8 +78,8 @@ impl History {
 pub(crate) fn everything(group_by: &[Field], filter: Option<Filter>) -> UsageQuery {
     UsageQuery {
         range: TimeRange {
-            since: at(-1_000_000),
-            until: at(1_000_000_000),
+            since: at(-10_000_000_000),
+            until: at(200_000_000_000),
         },
         group_by: group_by.to_vec(),
         filter,
@@ -118,6 +118,7 @@ pub(crate) fn process(pid: u32, name: &str) -> Process {
             ..ProcessId::default()
         },
         name: name.to_owned(),
+        app: name.to_owned(),
         exe: Some(format!("/usr/bin/{name}")),
         uid: Some(1000),
         user: Some("ada".to_owned()),

@@ -1,9 +1,13 @@
-//! The tiers: minutes, hours and days (UTC) that windows are rolled up into.
+//! The tiers: minutes, hours, days and months (UTC) that windows are rolled up into.
 //!
 //! A window counts, as a whole, in the bucket that it starts in. So the windows that start in a
 //! range are those of the buckets inside it and of its two edges, whatever their lengths.
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rusqlite::{Connection, Result};
+
+use crate::moment::{floor_ms, from_ms};
 
 /// A length of buckets, finest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,11 +15,12 @@ pub(crate) enum Tier {
     Minute,
     Hour,
     Day,
+    Month,
 }
 
 impl Tier {
     /// All, finest first.
-    pub(crate) const ALL: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
+    pub(crate) const ALL: [Self; 4] = [Self::Minute, Self::Hour, Self::Day, Self::Month];
 
     /// Its number in the table `tier`.
     pub(crate) const fn id(self) -> i64 {
@@ -23,6 +28,7 @@ impl Tier {
             Self::Minute => 1,
             Self::Hour => 2,
             Self::Day => 3,
+            Self::Month => 4,
         }
     }
 
@@ -32,15 +38,7 @@ impl Tier {
             Self::Minute => "minute_usage",
             Self::Hour => "hour_usage",
             Self::Day => "day_usage",
-        }
-    }
-
-    /// How long a bucket is.
-    pub(crate) const fn length_ms(self) -> i64 {
-        match self {
-            Self::Minute => 60_000,
-            Self::Hour => 3_600_000,
-            Self::Day => 86_400_000,
+            Self::Month => "month_usage",
         }
     }
 
@@ -50,22 +48,94 @@ impl Tier {
             Self::Minute => None,
             Self::Hour => Some(Self::Minute),
             Self::Day => Some(Self::Hour),
+            Self::Month => Some(Self::Day),
+        }
+    }
+
+    /// Whether processes that are alike are one in it: it is kept for so long that those that lived
+    /// for a moment would fill the file.
+    pub(crate) const fn folds_processes(self) -> bool {
+        match self {
+            Self::Minute | Self::Hour => false,
+            Self::Day | Self::Month => true,
+        }
+    }
+
+    const fn length(self) -> Length {
+        match self {
+            Self::Minute => Length::Milliseconds(60_000),
+            Self::Hour => Length::Milliseconds(3_600_000),
+            Self::Day => Length::Milliseconds(86_400_000),
+            Self::Month => Length::Month,
         }
     }
 
     /// The number of the bucket that an instant is in.
-    pub(crate) const fn bucket(self, ms: i64) -> i64 {
-        ms.div_euclid(self.length_ms())
+    pub(crate) fn bucket(self, ms: i64) -> i64 {
+        match self.length() {
+            Length::Milliseconds(length_ms) => ms.div_euclid(length_ms),
+            Length::Month => {
+                let date = TimeZone::UTC.to_datetime(from_ms(ms)).date();
+                (i64::from(date.year()) - 1970) * 12 + i64::from(date.month()) - 1
+            }
+        }
+    }
+
+    /// The first millisecond of a bucket; the next begins where it ends.
+    pub(crate) fn start_ms(self, bucket: i64) -> i64 {
+        match self.length() {
+            Length::Milliseconds(length_ms) => bucket.saturating_mul(length_ms),
+            Length::Month => first_of_month_ms(bucket),
+        }
     }
 
     /// The last start of a bucket that is not after an instant.
-    pub(crate) const fn floor(self, ms: i64) -> i64 {
-        self.bucket(ms) * self.length_ms()
+    pub(crate) fn floor(self, ms: i64) -> i64 {
+        self.start_ms(self.bucket(ms))
     }
 
     /// The first start of a bucket that is not before an instant.
-    pub(crate) const fn ceil(self, ms: i64) -> i64 {
-        self.floor(ms + self.length_ms() - 1)
+    pub(crate) fn ceil(self, ms: i64) -> i64 {
+        let floor_ms = self.floor(ms);
+        if floor_ms == ms {
+            ms
+        } else {
+            self.start_ms(self.bucket(ms) + 1)
+        }
+    }
+
+    /// Whether each bucket is within one of the steps that are so long and begin at multiples of it
+    /// since 1970.
+    pub(crate) const fn divides(self, step_ms: i64) -> bool {
+        match self.length() {
+            Length::Milliseconds(length_ms) => step_ms % length_ms == 0,
+            Length::Month => false,
+        }
+    }
+}
+
+/// How long the buckets of a tier are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Length {
+    /// All are: bucket number n begins n lengths after 1970.
+    Milliseconds(i64),
+    /// That of a calendar month of UTC: bucket number n is the month n months after January 1970.
+    Month,
+}
+
+/// Start of a month, by its number since January 1970; what no calendar knows becomes the nearest
+/// instant that one does.
+fn first_of_month_ms(number: i64) -> i64 {
+    let year = i16::try_from(number.div_euclid(12) + 1970);
+    let month = i8::try_from(number.rem_euclid(12) + 1).expect("a remainder of 12 is below 12");
+    let start = year
+        .ok()
+        .and_then(|year| Date::new(year, month, 1).ok())
+        .and_then(|date| TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok());
+    match start {
+        Some(start) => floor_ms(start),
+        None if number < 0 => floor_ms(jiff::Timestamp::MIN),
+        None => floor_ms(jiff::Timestamp::MAX),
     }
 }
 
@@ -80,11 +150,12 @@ pub(crate) enum Rows {
 
 impl Rows {
     /// All, finest first.
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Windows,
         Self::Tier(Tier::Minute),
         Self::Tier(Tier::Hour),
         Self::Tier(Tier::Day),
+        Self::Tier(Tier::Month),
     ];
 
     /// Its number in the table `tier`.
@@ -95,13 +166,22 @@ impl Rows {
         }
     }
 
+    /// Start of a window, which is told by it, or of a bucket, which is told by its number.
+    pub(crate) fn start_ms(self, told: i64) -> i64 {
+        match self {
+            Self::Windows => told,
+            Self::Tier(tier) => tier.start_ms(told),
+        }
+    }
+
     /// The tier that is rolled up from it.
     pub(crate) const fn coarser(self) -> Option<Tier> {
         match self {
             Self::Windows => Some(Tier::Minute),
             Self::Tier(Tier::Minute) => Some(Tier::Hour),
             Self::Tier(Tier::Hour) => Some(Tier::Day),
-            Self::Tier(Tier::Day) => None,
+            Self::Tier(Tier::Day) => Some(Tier::Month),
+            Self::Tier(Tier::Month) => None,
         }
     }
 }
@@ -135,7 +215,7 @@ impl KeptFrom {
         Rows::ALL
             .into_iter()
             .find(|rows| self.of(*rows).is_none_or(|from_ms| from_ms <= ms))
-            .unwrap_or(Rows::Tier(Tier::Day))
+            .unwrap_or(Rows::Tier(Tier::Month))
     }
 
     /// The same with less of one.
@@ -178,24 +258,70 @@ impl RolledUntil {
 mod tests {
     use super::*;
 
+    const DAY: i64 = 86_400_000;
+
     #[test]
     fn buckets_meet_before_1970_too() {
-        for ms in [-60_001, -60_000, -1, 0, 1, 59_999, 60_000] {
-            let floor = Tier::Minute.floor(ms);
-            assert!(floor <= ms && ms < floor + 60_000, "{ms}");
-            assert_eq!(Tier::Minute.bucket(floor), Tier::Minute.bucket(ms));
-            assert_eq!(
-                Tier::Minute.ceil(ms) - floor,
-                if ms == floor { 0 } else { 60_000 }
-            );
+        for tier in Tier::ALL {
+            for ms in [
+                -90 * DAY,
+                -60_001,
+                -60_000,
+                -1,
+                0,
+                1,
+                59_999,
+                60_000,
+                20_000 * DAY,
+            ] {
+                let (floor, bucket) = (tier.floor(ms), tier.bucket(ms));
+                let next = tier.start_ms(bucket + 1);
+                assert!(floor <= ms && ms < next, "{tier:?} {ms}");
+                assert_eq!(
+                    (tier.bucket(floor), tier.bucket(next)),
+                    (bucket, bucket + 1)
+                );
+                assert_eq!(tier.ceil(ms), if ms == floor { ms } else { next });
+            }
         }
     }
 
     #[test]
     fn a_bucket_is_made_of_whole_finer_ones() {
         for tier in Tier::ALL {
-            let finer_ms = tier.finer().map_or(1, Tier::length_ms);
-            assert_eq!(tier.length_ms() % finer_ms, 0);
+            let Some(finer) = tier.finer() else {
+                continue;
+            };
+            for bucket in [-700, -1, 0, 1, 25, 680] {
+                let start_ms = tier.start_ms(bucket);
+                assert_eq!(finer.floor(start_ms), start_ms, "{tier:?} {bucket}");
+            }
         }
+    }
+
+    #[test]
+    fn months_are_those_of_the_calendar() {
+        for (instant, bucket, start) in [
+            ("1969-12-31T23:59:59Z", -1, "1969-12-01T00:00:00Z"),
+            ("1970-01-01T00:00:00Z", 0, "1970-01-01T00:00:00Z"),
+            ("2024-02-29T12:00:00Z", 649, "2024-02-01T00:00:00Z"),
+            ("2026-11-30T23:59:59Z", 682, "2026-11-01T00:00:00Z"),
+        ] {
+            let ms = floor_ms(instant.parse().unwrap());
+            assert_eq!(Tier::Month.bucket(ms), bucket, "{instant}");
+            assert_eq!(from_ms(Tier::Month.floor(ms)).to_string(), start);
+        }
+    }
+
+    #[test]
+    fn no_instant_is_beyond_the_calendar() {
+        for ms in [i64::MIN, i64::MIN / 2, i64::MAX] {
+            let month = Tier::Month.bucket(ms);
+            assert_eq!(Tier::Month.start_ms(month).signum(), ms.signum());
+        }
+        assert_eq!(
+            Tier::Month.start_ms(i64::MIN),
+            floor_ms(jiff::Timestamp::MIN)
+        );
     }
 }

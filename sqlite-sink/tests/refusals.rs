@@ -113,7 +113,7 @@ fn a_newer_file_is_refused() {
         .unwrap();
     let before = fs::read(&path).unwrap();
     let sentence = format!(
-        "database {} has schema 99, this build knows 5; use a newer nettally or another path",
+        "database {} has schema 99, this build knows 6; use a newer nettally or another path",
         path.display()
     );
     assert_eq!(refusal(&path), sentence);
@@ -136,7 +136,7 @@ fn a_reader_neither_creates_nor_upgrades() {
     assert_eq!(
         unreadable(&path),
         format!(
-            "database {} has schema 0, this build reads 5; start `nettally run` once to upgrade it",
+            "database {} has schema 0, this build reads 6; start `nettally run` once to upgrade it",
             path.display()
         )
     );
@@ -156,8 +156,9 @@ fn a_damaged_page_is_reported_not_repaired() {
     stored(&path, 2000);
     let length = fs::metadata(&path).unwrap().len();
     let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-    file.seek(SeekFrom::Start(length / 2)).unwrap();
-    file.write_all(&vec![0xff; usize::try_from(length / 2).unwrap()])
+    // The tables' names are in the first half.
+    file.seek(SeekFrom::Start(length / 4 * 3)).unwrap();
+    file.write_all(&vec![0xff; usize::try_from(length / 4).unwrap()])
         .unwrap();
     drop(file);
     let before = fs::read(&path).unwrap();

@@ -1,11 +1,12 @@
 //! Answers, in the shape that `report --json` and the HTTP API print.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use nettally_source::pipeline::Protocol;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
-use super::{Field, TimeRange};
+use super::{Calendar, CalendarUnit, Field, TimeRange};
 
 /// Sent and received bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -149,4 +150,68 @@ pub struct SeriesPoint {
     /// What was moved. A window that straddles steps counts in the one where it starts.
     #[serde(flatten)]
     pub bytes: ByteTotals,
+}
+
+/// The answer to a [`CalendarQuery`](super::CalendarQuery).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CalendarAnswer {
+    /// The range used: the one asked for, rounded outward to the windows that are stored.
+    #[serde(flatten)]
+    pub range: TimeRange,
+    /// What a step is.
+    pub step: CalendarUnit,
+    /// IANA name of the time zone; null if this machine's has none.
+    pub time_zone: Option<String>,
+    /// The field that tells the series apart.
+    pub group_by: Option<Field>,
+    /// The series, largest first; *other* last.
+    pub series: Vec<CalendarSeries>,
+    /// The share of which nothing finer is left than days or months of UTC that reach into two steps:
+    /// it counts where most of such a day or month is.
+    pub uncertain: ByteTotals,
+    /// What is in none of `series`, as in [`SeriesAnswer`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outside_total: Option<OutsideTotal>,
+    /// End of the newest window in the database; null if there is none.
+    pub flushed_until: Option<Timestamp>,
+}
+
+/// One line of a chart whose steps are those of a calendar.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CalendarSeries {
+    /// Value of the `group_by` field; null for unknown, for *other*, and without a field.
+    pub key: serde_json::Value,
+    /// Whether this sums up what exceeded the limit.
+    pub is_other: bool,
+    /// Over the whole range, in bytes.
+    pub total: ByteTotals,
+    /// One point for each step in which bytes were moved, in order; absent steps moved nothing.
+    pub points: Vec<CalendarPoint>,
+}
+
+/// What was moved in one day, week or month.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct CalendarPoint {
+    /// The date that the step begins on.
+    pub date: Date,
+    /// Its first instant.
+    pub start: Timestamp,
+    /// The first instant of the next step.
+    pub end: Timestamp,
+    /// What was moved. A window that straddles steps counts in the one where it starts.
+    #[serde(flatten)]
+    pub bytes: ByteTotals,
+}
+
+impl CalendarPoint {
+    /// Of the step that begins at `start`.
+    pub(crate) fn new(calendar: &Calendar, start: Timestamp, bytes: ByteTotals) -> Self {
+        let date = calendar.date_of(start);
+        Self {
+            date,
+            start,
+            end: calendar.start_of(calendar.next(date)),
+            bytes,
+        }
+    }
 }

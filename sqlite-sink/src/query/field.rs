@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum Field {
     /// Name of the process.
     Process,
-    /// Its number.
+    /// Its number; null in days and months of which nothing finer is left.
     Pid,
     /// Path of its executable.
     Exe,
@@ -25,11 +25,27 @@ pub enum Field {
     RemotePort,
     /// Port on this machine.
     LocalPort,
+    /// Application: the same however often it is started.
+    App,
+    /// Innermost systemd unit that is not a slice; null for none.
+    Unit,
+    /// Container, such as `docker:3f2a9c1b7d55`; null for none.
+    Container,
+    /// Kubernetes pod uid; null for none.
+    Pod,
+    /// Sandboxed package, such as `flatpak:org.mozilla.firefox`; null for none.
+    Package,
+    /// Whether the process holds a tun or tap device, and so sends once more what others send.
+    Tunnel,
+    /// Where what is known of the process comes from: `kernel`, `proc`, `name`, `unknown`.
+    Attribution,
+    /// Arguments of the process; null where not known or not wanted, and as `pid`.
+    CommandLine,
 }
 
 impl Field {
     /// All, in the order they are documented.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 16] = [
         Self::Process,
         Self::Pid,
         Self::Exe,
@@ -38,6 +54,14 @@ impl Field {
         Self::RemoteIp,
         Self::RemotePort,
         Self::LocalPort,
+        Self::App,
+        Self::Unit,
+        Self::Container,
+        Self::Pod,
+        Self::Package,
+        Self::Tunnel,
+        Self::Attribution,
+        Self::CommandLine,
     ];
 
     /// The word used in JSON, SQL, HTTP and on the command line.
@@ -52,6 +76,14 @@ impl Field {
             Self::RemoteIp => "remote_ip",
             Self::RemotePort => "remote_port",
             Self::LocalPort => "local_port",
+            Self::App => "app",
+            Self::Unit => "unit",
+            Self::Container => "container",
+            Self::Pod => "pod",
+            Self::Package => "package",
+            Self::Tunnel => "tunnel",
+            Self::Attribution => "attribution",
+            Self::CommandLine => "command_line",
         }
     }
 }

@@ -1,13 +1,16 @@
 //! Questions and answers.
 
 mod answer;
+mod calendar;
 mod field;
 mod filter;
 mod range;
 
 pub use answer::{
-    ByteTotals, OutsideTotal, Series, SeriesAnswer, SeriesPoint, UsageAnswer, UsageRow,
+    ByteTotals, CalendarAnswer, CalendarPoint, CalendarSeries, OutsideTotal, Series, SeriesAnswer,
+    SeriesPoint, UsageAnswer, UsageRow,
 };
+pub use calendar::{Calendar, CalendarError, CalendarUnit, MonthStartDay};
 pub use field::{Field, UnknownField};
 pub(crate) use filter::{CONTAINS, Sql};
 pub use filter::{Filter, FilterError};
@@ -38,6 +41,21 @@ pub struct SeriesQuery {
     pub range: TimeRange,
     /// Length of a step in seconds, at least 1.
     pub step_secs: u32,
+    /// One series for each value of this field; `None` is one series of everything.
+    pub group_by: Option<Field>,
+    /// Only rows of which this is true. Without a word about the protocol, `packet` is left out.
+    pub filter: Option<Filter>,
+    /// At most this many series, the largest ones; the rest is summed into the series *other*.
+    pub limit: Option<u32>,
+}
+
+/// How much was moved in each day, week or month of a time zone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CalendarQuery {
+    /// When.
+    pub range: TimeRange,
+    /// The steps.
+    pub calendar: Calendar,
     /// One series for each value of this field; `None` is one series of everything.
     pub group_by: Option<Field>,
     /// Only rows of which this is true. Without a word about the protocol, `packet` is left out.

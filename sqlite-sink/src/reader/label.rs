@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use nettally_source::pipeline::Remote;
+use nettally_source::pipeline::{Attribution, Remote};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -16,6 +16,7 @@ use crate::writer::{FOLDED_PORT, NO_PORT, NO_REMOTE, OTHER};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Label {
     Unknown,
+    Truth(bool),
     Number(i64),
     Text(Arc<str>),
     Unresolved,
@@ -28,6 +29,7 @@ impl From<Label> for Value {
     fn from(label: Label) -> Self {
         match label {
             Label::Unknown => Self::Null,
+            Label::Truth(truth) => Self::from(truth),
             Label::Number(number) => Self::from(number),
             Label::Text(text) => Self::from(&*text),
             Label::Unresolved => Self::from(Remote::UNRESOLVED),
@@ -38,21 +40,25 @@ impl From<Label> for Value {
     }
 }
 
-/// What is known about a process.
-#[derive(Clone, Debug)]
-struct ProcessLabels {
-    name: Label,
-    pid: Label,
-    exe: Label,
-    user: Label,
+/// What a process is, most of it as numbers.
+#[derive(Clone, Copy, Debug)]
+struct Identity {
+    pid: Option<i64>,
+    program: i64,
+    app: i64,
+    account: i64,
+    place: i64,
+    tunnel: bool,
+    attribution: Attribution,
+    command_line: Option<i64>,
 }
 
 /// Looks labels up, each once.
 #[derive(Debug)]
 pub(super) struct Labels<'f> {
     file: &'f Connection,
-    processes: HashMap<i64, ProcessLabels>,
-    protocols: HashMap<i64, Label>,
+    processes: HashMap<i64, Identity>,
+    texts: HashMap<(&'static str, i64), Label>,
     remotes: HashMap<i64, Label>,
 }
 
@@ -61,58 +67,113 @@ impl<'f> Labels<'f> {
         Self {
             file,
             processes: HashMap::new(),
-            protocols: HashMap::new(),
+            texts: HashMap::new(),
             remotes: HashMap::new(),
         }
     }
 
     /// The value of a field in a group.
     pub(super) fn of(&mut self, field: Field, key: &FactKey) -> rusqlite::Result<Label> {
-        Ok(match field {
-            Field::Process => self.process(key.get(Column::Process))?.name.clone(),
-            Field::Pid => self.process(key.get(Column::Process))?.pid.clone(),
-            Field::Exe => self.process(key.get(Column::Process))?.exe.clone(),
-            Field::User => self.process(key.get(Column::Process))?.user.clone(),
-            Field::Protocol => self.protocol(key.get(Column::Protocol))?,
-            Field::RemoteIp => self.remote(key.get(Column::Remote))?,
-            Field::RemotePort => port(key.get(Column::RemotePort)),
-            Field::LocalPort => port(key.get(Column::LocalPort)),
-        })
-    }
-
-    fn process(&mut self, id: i64) -> rusqlite::Result<&ProcessLabels> {
-        if !self.processes.contains_key(&id) {
-            let labels = self
-                .file
-                .prepare_cached(
-                    "SELECT g.name, p.pid, g.exe, coalesce(a.name, CAST(a.uid AS TEXT))
-                       FROM process p
-                       JOIN program g ON g.id = p.program_id
-                       JOIN account a ON a.id = p.account_id
-                      WHERE p.id = ?",
-                )?
-                .query_row([id], |row| {
-                    Ok(ProcessLabels {
-                        name: text(row.get(0)?),
-                        pid: Label::Number(row.get(1)?),
-                        exe: text(row.get(2)?),
-                        user: text(row.get(3)?),
-                    })
-                })?;
-            self.processes.insert(id, labels);
+        match field {
+            Field::Protocol => self.text(
+                "SELECT name FROM protocol WHERE id = ?",
+                key.get(Column::Protocol),
+            ),
+            Field::RemoteIp => self.remote(key.get(Column::Remote)),
+            Field::RemotePort => Ok(port(key.get(Column::RemotePort))),
+            Field::LocalPort => Ok(port(key.get(Column::LocalPort))),
+            Field::Process
+            | Field::Pid
+            | Field::Exe
+            | Field::User
+            | Field::App
+            | Field::Unit
+            | Field::Container
+            | Field::Pod
+            | Field::Package
+            | Field::Tunnel
+            | Field::Attribution
+            | Field::CommandLine => self.of_process(field, key.get(Column::Process)),
         }
-        Ok(&self.processes[&id])
     }
 
-    fn protocol(&mut self, id: i64) -> rusqlite::Result<Label> {
-        if let Some(label) = self.protocols.get(&id) {
+    /// The value of a field that a process decides; others have none.
+    fn of_process(&mut self, field: Field, id: i64) -> rusqlite::Result<Label> {
+        let Identity {
+            pid,
+            program,
+            app,
+            account,
+            place,
+            tunnel,
+            attribution,
+            command_line,
+        } = self.identity(id)?;
+        let (sql, id) = match field {
+            Field::Pid => return Ok(pid.map_or(Label::Unknown, Label::Number)),
+            Field::Tunnel => return Ok(Label::Truth(tunnel)),
+            Field::Attribution => return Ok(Label::Text(attribution.name().into())),
+            Field::Protocol | Field::RemoteIp | Field::RemotePort | Field::LocalPort => {
+                return Ok(Label::Unknown);
+            }
+            Field::CommandLine => match command_line {
+                Some(id) => ("SELECT text FROM command_line WHERE id = ?", id),
+                None => return Ok(Label::Unknown),
+            },
+            Field::Process => ("SELECT name FROM program WHERE id = ?", program),
+            Field::Exe => ("SELECT exe FROM program WHERE id = ?", program),
+            Field::App => ("SELECT name FROM app WHERE id = ?", app),
+            Field::User => (
+                "SELECT coalesce(name, CAST(uid AS TEXT)) FROM account WHERE id = ?",
+                account,
+            ),
+            Field::Unit => ("SELECT unit FROM place WHERE id = ?", place),
+            Field::Container => ("SELECT container FROM place WHERE id = ?", place),
+            Field::Pod => ("SELECT pod FROM place WHERE id = ?", place),
+            Field::Package => ("SELECT package FROM place WHERE id = ?", place),
+        };
+        self.text(sql, id)
+    }
+
+    fn identity(&mut self, id: i64) -> rusqlite::Result<Identity> {
+        if let Some(identity) = self.processes.get(&id) {
+            return Ok(*identity);
+        }
+        let identity = self
+            .file
+            .prepare_cached(
+                "SELECT pid, program_id, app_id, account_id, place_id, tunnel, attribution,
+                        command_line_id
+                   FROM process WHERE id = ?",
+            )?
+            .query_row([id], |row| {
+                let attribution: String = row.get(6)?;
+                Ok(Identity {
+                    pid: row.get(0)?,
+                    program: row.get(1)?,
+                    app: row.get(2)?,
+                    account: row.get(3)?,
+                    place: row.get(4)?,
+                    tunnel: row.get(5)?,
+                    // Nobody writes another word.
+                    attribution: attribution.parse().unwrap_or_default(),
+                    command_line: row.get(7)?,
+                })
+            })?;
+        self.processes.insert(id, identity);
+        Ok(identity)
+    }
+
+    /// What a statement says of a row by its number; each is asked once.
+    fn text(&mut self, sql: &'static str, id: i64) -> rusqlite::Result<Label> {
+        if let Some(label) = self.texts.get(&(sql, id)) {
             return Ok(label.clone());
         }
         let label = self
             .file
-            .prepare_cached("SELECT name FROM protocol WHERE id = ?")?
+            .prepare_cached(sql)?
             .query_row([id], |row| row.get(0).map(text))?;
-        self.protocols.insert(id, label.clone());
+        self.texts.insert((sql, id), label.clone());
         Ok(label)
     }
 

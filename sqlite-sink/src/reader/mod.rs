@@ -10,6 +10,7 @@ mod open;
 mod plan;
 mod scan;
 mod series;
+mod steps;
 mod usage;
 
 #[cfg(test)]
@@ -23,12 +24,15 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use nettally_source::pipeline::LossCount;
-use rusqlite::{Connection, Transaction, named_params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use serde::Serialize;
 
 use crate::error::StoreError;
 use crate::moment::from_ms;
-use crate::query::{SeriesAnswer, SeriesQuery, TimeRange, UsageAnswer, UsageQuery};
+use crate::query::{
+    CalendarAnswer, CalendarQuery, SeriesAnswer, SeriesQuery, TimeRange, UsageAnswer, UsageQuery,
+};
+use crate::tier::Tier;
 
 /// More groups than this are refused, so that a question cannot take the machine's memory.
 const MAX_GROUPS: usize = 1_000_000;
@@ -48,9 +52,9 @@ pub struct StoreStats {
     pub path: PathBuf,
     /// Bytes on disk, with its write-ahead log.
     pub size_bytes: u64,
-    /// Stored usage rows of windows; those of minutes, hours and days come on top.
+    /// Stored usage rows of windows; those of minutes, hours, days and months come on top.
     pub rows: u64,
-    /// Start of the oldest window, which may be there only as a part of its minute, hour or day.
+    /// Start of the oldest window, which may be there only as a part of its minute, hour, day or month.
     pub oldest: Option<Timestamp>,
     /// End of the newest window.
     pub flushed_until: Option<Timestamp>,
@@ -87,6 +91,15 @@ impl Reader {
         series::answer(&self.snapshot()?, query)
     }
 
+    /// Answers how much was moved in each day, week or month of a time zone; the first may begin before
+    /// the range.
+    ///
+    /// # Errors
+    /// The database could not be read, or the answer would be too large.
+    pub fn calendar(&self, query: &CalendarQuery) -> Result<CalendarAnswer, StoreError> {
+        series::in_calendar(&self.snapshot()?, query)
+    }
+
     /// What the history does not show of a range, or not fully, by reason: of everybody, whatever a
     /// filter says.
     ///
@@ -102,29 +115,13 @@ impl Reader {
     /// The database could not be read.
     pub fn stats(&self) -> Result<StoreStats, StoreError> {
         let snapshot = self.snapshot()?;
-        let (rows, oldest): (i64, Option<i64>) = snapshot.ask(|file| {
-            file.query_row(
-                "SELECT usage_rows,
-                        min(coalesce((SELECT min(start_ms) FROM time_window), :never),
-                            coalesce((SELECT first_ms FROM tier_bucket
-                                       WHERE tier_id = 1 ORDER BY bucket LIMIT 1), :never),
-                            coalesce((SELECT first_ms FROM tier_bucket
-                                       WHERE tier_id = 2 ORDER BY bucket LIMIT 1), :never),
-                            coalesce((SELECT first_ms FROM tier_bucket
-                                       WHERE tier_id = 3 ORDER BY bucket LIMIT 1), :never))
-                   FROM progress",
-                named_params! { ":never": i64::MAX },
-                |row| {
-                    let oldest: i64 = row.get(1)?;
-                    Ok((row.get(0)?, Some(oldest).filter(|ms| *ms < i64::MAX)))
-                },
-            )
-        })?;
+        let rows: i64 = snapshot
+            .ask(|file| file.query_row("SELECT usage_rows FROM progress", [], |row| row.get(0)))?;
         Ok(StoreStats {
             path: self.path.clone(),
             size_bytes: size_bytes(&self.path),
             rows: rows.unsigned_abs(),
-            oldest: oldest.map(from_ms),
+            oldest: snapshot.oldest()?,
             flushed_until: snapshot.flushed_until()?,
         })
     }
@@ -166,6 +163,27 @@ impl Snapshot<'_> {
     ) -> Result<T, StoreError> {
         statement(&self.transaction)
             .map_err(|source| StoreError::statement(self.path, READING, source))
+    }
+
+    /// Start of the oldest window of which something is left.
+    fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+        let milliseconds: Option<i64> = self.ask(|file| {
+            let mut oldest: Option<i64> =
+                file.query_row("SELECT min(start_ms) FROM time_window", [], |row| {
+                    row.get(0)
+                })?;
+            let mut statement = file.prepare_cached(
+                "SELECT first_ms FROM tier_bucket WHERE tier_id = ? ORDER BY bucket LIMIT 1",
+            )?;
+            for tier in Tier::ALL {
+                let first: Option<i64> = statement
+                    .query_row([tier.id()], |row| row.get(0))
+                    .optional()?;
+                oldest = oldest.into_iter().chain(first).min();
+            }
+            Ok(oldest)
+        })?;
+        Ok(milliseconds.map(from_ms))
     }
 
     /// End of the last window that the writer has stored, even if nothing was moved in it.

@@ -1,6 +1,7 @@
 //! Which rows answer for which part of a range: the coarsest tier that does exactly, and windows at
 //! the edges.
 
+use super::steps::Steps;
 use crate::tier::{KeptFrom, RolledUntil, Rows, Tier};
 
 /// The windows that start in `[from_ms, until_ms)`, and where the rows of all of them are. The
@@ -25,7 +26,7 @@ impl Extent {
     /// Cuts `[from_ms, until_ms)` into parts, in order and without gaps, after rounding it outward
     /// to the finest buckets where windows are gone. A bucket stands for its windows if all of it
     /// is in one step and it tells enough apart, or if nothing finer is left.
-    pub(super) fn parts(&self, from_ms: i64, until_ms: i64, step_ms: Option<i64>) -> Vec<Part> {
+    pub(super) fn parts(&self, from_ms: i64, until_ms: i64, steps: Steps<'_>) -> Vec<Part> {
         let mut parts = Vec::new();
         if from_ms >= until_ms {
             return parts;
@@ -38,7 +39,7 @@ impl Extent {
             Rows::Windows => until_ms,
             Rows::Tier(tier) => tier.ceil(until_ms),
         };
-        self.cover(&Tier::ALL, from_ms, until_ms, step_ms, &mut parts);
+        self.cover(&Tier::ALL, from_ms, until_ms, steps, &mut parts);
         parts
     }
 
@@ -48,7 +49,7 @@ impl Extent {
         tiers: &[Tier],
         from_ms: i64,
         until_ms: i64,
-        step_ms: Option<i64>,
+        steps: Steps<'_>,
         parts: &mut Vec<Part>,
     ) {
         if from_ms >= until_ms {
@@ -62,27 +63,44 @@ impl Extent {
             });
             return;
         };
-        let is_exact = self.telling.contains(tier)
-            && step_ms.is_none_or(|step_ms| step_ms % tier.length_ms() == 0);
-        let usable_until = if is_exact {
-            self.rolled.of(*tier)
-        } else {
-            let finer = finer.last().map_or(Rows::Windows, |tier| Rows::Tier(*tier));
-            self.kept.of(finer)
-        };
-        let kept_from = self.kept.of(Rows::Tier(*tier)).unwrap_or(i64::MIN);
-        let first_ms = tier.ceil(from_ms).max(kept_from);
-        let last_ms = usable_until.map_or(first_ms, |ms| tier.floor(until_ms.min(ms)));
-        if first_ms >= last_ms {
-            return self.cover(finer, from_ms, until_ms, step_ms, parts);
+        let mut at_ms = from_ms;
+        for (first_ms, last_ms) in
+            self.runs(*tier, finer.last().copied(), (from_ms, until_ms), steps)
+        {
+            self.cover(finer, at_ms, first_ms, steps, parts);
+            parts.push(Part {
+                rows: Rows::Tier(*tier),
+                from_ms: first_ms,
+                until_ms: last_ms,
+            });
+            at_ms = last_ms;
         }
-        self.cover(finer, from_ms, first_ms, step_ms, parts);
-        parts.push(Part {
-            rows: Rows::Tier(*tier),
-            from_ms: first_ms,
-            until_ms: last_ms,
-        });
-        self.cover(finer, last_ms, until_ms, step_ms, parts);
+        self.cover(finer, at_ms, until_ms, steps, parts);
+    }
+
+    /// The buckets of a tier that answer for a part of `[from_ms, until_ms)`.
+    fn runs(
+        &self,
+        tier: Tier,
+        finer: Option<Tier>,
+        (from_ms, until_ms): (i64, i64),
+        steps: Steps<'_>,
+    ) -> Vec<(i64, i64)> {
+        let from_ms = from_ms.max(self.kept.of(Rows::Tier(tier)).unwrap_or(i64::MIN));
+        let until = |ms: Option<i64>| ms.map_or(from_ms, |ms| until_ms.min(ms));
+        // Of the time before, nothing finer is left.
+        let gone_until_ms = until(self.kept.of(finer.map_or(Rows::Windows, Rows::Tier)));
+        let mut runs = Steps::One.runs(tier, from_ms, gone_until_ms);
+        if self.telling.contains(&tier) {
+            let from_ms = runs.last().map_or(from_ms, |(_from, until_ms)| *until_ms);
+            for run in steps.runs(tier, from_ms, until(self.rolled.of(tier))) {
+                match runs.last_mut() {
+                    Some(last) if last.1 == run.0 => last.1 = run.1,
+                    _ => runs.push(run),
+                }
+            }
+        }
+        runs
     }
 }
 
@@ -124,29 +142,29 @@ mod tests {
             Rows::Tier(Tier::Hour),
             Rows::Tier(Tier::Day),
         );
-        for (from, until, step_ms, expected) in [
+        for (from, until, steps, expected) in [
             (
                 8 * DAY + 90_000,
                 8 * DAY + 150_000,
-                None,
+                Steps::One,
                 vec![part(minute, 8 * DAY + MINUTE, 8 * DAY + 3 * MINUTE)],
             ),
             (
                 7 * DAY + 90_000,
                 7 * DAY + 150_000,
-                Some(1000),
+                Steps::Each(1000),
                 vec![part(hour, 7 * DAY, 7 * DAY + HOUR)],
             ),
             (
                 5 * DAY + 1,
                 5 * DAY + 2,
-                None,
+                Steps::One,
                 vec![part(day, 5 * DAY, 6 * DAY)],
             ),
             (
                 5 * DAY + 1,
                 8 * DAY + 31 * MINUTE + 1,
-                Some(1000),
+                Steps::Each(1000),
                 vec![
                     part(day, 5 * DAY, 6 * DAY),
                     part(hour, 6 * DAY, 8 * DAY),
@@ -159,7 +177,7 @@ mod tests {
                 ],
             ),
         ] {
-            assert_eq!(extent.parts(from, until, step_ms), expected);
+            assert_eq!(extent.parts(from, until, steps), expected);
         }
     }
 
@@ -173,7 +191,11 @@ mod tests {
     #[test]
     fn a_long_range_is_days_between_ever_finer_edges() {
         let rolled = rolled(3 * DAY + 2 * MINUTE, 3 * DAY, 3 * DAY);
-        let parts = rolled.parts(22 * HOUR + 58 * MINUTE + 1, 3 * DAY + 2 * MINUTE + 5, None);
+        let parts = rolled.parts(
+            22 * HOUR + 58 * MINUTE + 1,
+            3 * DAY + 2 * MINUTE + 5,
+            Steps::One,
+        );
         assert_eq!(
             shown(&parts),
             [
@@ -197,7 +219,10 @@ mod tests {
             (2 * HOUR, Rows::Tier(Tier::Hour)),
             (7 * DAY, Rows::Tier(Tier::Day)),
         ] {
-            assert_eq!(shown(&rolled.parts(0, DAY, Some(step_ms))), [(rows, DAY)]);
+            assert_eq!(
+                shown(&rolled.parts(0, DAY, Steps::Each(step_ms))),
+                [(rows, DAY)]
+            );
         }
     }
 
@@ -206,10 +231,13 @@ mod tests {
         let mut extent = rolled(2 * DAY, 2 * DAY, 2 * DAY);
         extent.telling = vec![Tier::Minute];
         let minute = Rows::Tier(Tier::Minute);
-        assert_eq!(shown(&extent.parts(0, 2 * DAY, None)), [(minute, 2 * DAY)]);
+        assert_eq!(
+            shown(&extent.parts(0, 2 * DAY, Steps::One)),
+            [(minute, 2 * DAY)]
+        );
         extent.kept = KeptFrom::default().with(minute, DAY + HOUR);
         assert_eq!(
-            shown(&extent.parts(0, 2 * DAY, None)),
+            shown(&extent.parts(0, 2 * DAY, Steps::One)),
             [(Rows::Tier(Tier::Hour), DAY + HOUR), (minute, 2 * DAY)]
         );
     }
@@ -221,7 +249,10 @@ mod tests {
             rolled: RolledUntil::default(),
             kept: KeptFrom::default(),
         };
-        assert_eq!(shown(&rolled.parts(0, DAY, None)), [(Rows::Windows, DAY)]);
+        assert_eq!(
+            shown(&rolled.parts(0, DAY, Steps::One)),
+            [(Rows::Windows, DAY)]
+        );
     }
 
     proptest! {
@@ -237,7 +268,7 @@ mod tests {
             let hour = Tier::Hour.floor(minute - hour_lag);
             let rolled = rolled(minute, hour, Tier::Day.floor(hour - day_lag));
             let mut at = from;
-            for part in rolled.parts(from, from + length, None) {
+            for part in rolled.parts(from, from + length, Steps::One) {
                 prop_assert_eq!(part.from_ms, at);
                 prop_assert!(part.until_ms > at);
                 if let Rows::Tier(tier) = part.rows {

@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension as _, Row, named_params, params_from_iter};
 
 use super::Snapshot;
 use super::plan::{Extent, Part};
+use super::steps::{InStep, Steps};
 use crate::detail::Detail;
 use crate::error::StoreError;
 use crate::moment::{ceil_ms, floor_ms, from_ms};
@@ -20,7 +21,8 @@ use crate::writer::{FOLDED_PORT, OTHER};
 /// So many finer rows may be walked to tell apart what a tier has folded: some 0.2 s.
 const MAX_ROWS_TO_GROUP: i64 = 1_000_000;
 
-/// The same for a filter, whose total would be wrong, not only less told apart: some 0.6 s.
+/// The same for a filter, whose total would be wrong, not only less told apart, and for processes, of
+/// which coarse tiers tell none: some 0.6 s.
 const MAX_ROWS_TO_FILTER: i64 = 5_000_000;
 
 /// What a row of facts is told apart by.
@@ -40,7 +42,18 @@ impl Column {
 
     const fn of(field: Field) -> Self {
         match field {
-            Field::Process | Field::Pid | Field::Exe | Field::User => Self::Process,
+            Field::Process
+            | Field::Pid
+            | Field::Exe
+            | Field::User
+            | Field::App
+            | Field::Unit
+            | Field::Container
+            | Field::Pod
+            | Field::Package
+            | Field::Tunnel
+            | Field::Attribution
+            | Field::CommandLine => Self::Process,
             Field::Protocol => Self::Protocol,
             Field::RemoteIp => Self::Remote,
             Field::RemotePort => Self::RemotePort,
@@ -48,26 +61,17 @@ impl Column {
         }
     }
 
-    /// Appends how a row tells it.
-    fn select(self, sql: &mut Sql, rows: Rows, step_ms: i64) {
-        match self {
-            // The remainder of a time before 1970 is negative.
-            Self::Step => sql
-                .push(start(rows))
-                .push(" - ((")
-                .push(start(rows))
-                .push(" % ")
-                .bind(step_ms)
-                .push(") + ")
-                .bind(step_ms)
-                .push(") % ")
-                .bind(step_ms),
-            Self::Process => sql.push("f.process_id"),
-            Self::Protocol => sql.push("f.protocol_id"),
-            Self::LocalPort => sql.push("f.local_port"),
-            Self::Remote => sql.push("f.remote_id"),
-            Self::RemotePort => sql.push("f.remote_port"),
-        };
+    /// How a row tells it.
+    const fn select(self, rows: Rows) -> &'static str {
+        match (self, rows) {
+            (Self::Step, Rows::Windows) => "w.start_ms",
+            (Self::Step, Rows::Tier(_)) => "f.bucket",
+            (Self::Process, _) => "f.process_id",
+            (Self::Protocol, _) => "f.protocol_id",
+            (Self::LocalPort, _) => "f.local_port",
+            (Self::Remote, _) => "f.remote_id",
+            (Self::RemotePort, _) => "f.remote_port",
+        }
     }
 }
 
@@ -82,22 +86,24 @@ impl FactKey {
             Field::RemoteIp => self.get(Column::Remote) == OTHER,
             Field::RemotePort => self.get(Column::RemotePort) == FOLDED_PORT,
             Field::LocalPort => self.get(Column::LocalPort) == FOLDED_PORT,
-            Field::Process | Field::Pid | Field::Exe | Field::User | Field::Protocol => false,
+            // One that stands for others that are alike.
+            Field::Pid | Field::CommandLine => self.get(Column::Process) < 0,
+            Field::Process
+            | Field::Exe
+            | Field::User
+            | Field::App
+            | Field::Unit
+            | Field::Container
+            | Field::Pod
+            | Field::Package
+            | Field::Tunnel
+            | Field::Attribution
+            | Field::Protocol => false,
         }
     }
 
     pub(super) const fn get(&self, column: Column) -> i64 {
         self.0[column as usize]
-    }
-}
-
-/// The instant that decides the step of a row, in SQL.
-const fn start(rows: Rows) -> &'static str {
-    match rows {
-        Rows::Windows => "w.start_ms",
-        Rows::Tier(Tier::Minute) => "f.bucket * 60000",
-        Rows::Tier(Tier::Hour) => "f.bucket * 3600000",
-        Rows::Tier(Tier::Day) => "f.bucket * 86400000",
     }
 }
 
@@ -122,6 +128,8 @@ pub(super) struct Scan {
     pub(super) range: TimeRange,
     /// Those of a protocol that is outside totals are there only if they are told from others.
     pub(super) groups: HashMap<FactKey, ByteTotals>,
+    /// The part of the groups of which it is not certain in which step it was moved.
+    pub(super) uncertain: ByteTotals,
     /// What is not in the groups because the filter tests what is folded, and might be.
     pub(super) undecided: ByteTotals,
     /// What is in no total, because the filter does not decide about its protocol.
@@ -152,28 +160,31 @@ fn outside(snapshot: &Snapshot<'_>, filter: Option<&Filter>) -> Result<Option<i6
     })
 }
 
-/// Sums up what matches. `step_ms` of `None` is one step of everything.
+/// Sums up what matches.
 pub(super) fn scan(
     snapshot: &Snapshot<'_>,
     range: TimeRange,
     fields: &[Field],
     filter: Option<&Filter>,
-    step_ms: Option<i64>,
+    steps: Steps<'_>,
 ) -> Result<Scan, StoreError> {
     let grouped = fields
         .iter()
         .map(|field| Detail::of(*field))
-        .fold(Detail::default(), Detail::or);
+        .fold(Detail::NONE, Detail::or);
     let filtered = filter.map(Filter::detail).unwrap_or_default();
     let detail = grouped.or(filtered);
-    let most_rows = if filtered == Detail::default() {
+    let most_rows = if filtered == Detail::NONE && !grouped.processes {
         MAX_ROWS_TO_GROUP
     } else {
         MAX_ROWS_TO_FILTER
     };
-    let walks = walks(snapshot, range, (detail, most_rows), step_ms)?;
+    let walks = walks(snapshot, range, (detail, most_rows), steps)?;
     let range = rounded(snapshot, range, &walks)?;
-    let mut columns: Vec<Column> = step_ms.map(|_length| Column::Step).into_iter().collect();
+    let mut columns = match steps {
+        Steps::One => vec![],
+        Steps::Each(_) | Steps::Calendar(_) => vec![Column::Step],
+    };
     for field in fields {
         if !columns.contains(&Column::of(*field)) {
             columns.push(Column::of(*field));
@@ -185,14 +196,15 @@ pub(super) fn scan(
     let mut sums = Sums::default();
     let mut undecided = Sums::default();
     for walk in walks {
-        let sql = statement(&columns, filter, left_out, step_ms.unwrap_or(1), walk);
-        sum_up(snapshot, &sql, &columns, &mut sums)?;
+        let sql = statement(&columns, filter, left_out, walk);
+        sum_up(snapshot, &sql, (&columns, walk.rows(), steps), &mut sums)?;
         if let Some(sql) = filter.and_then(|filter| undecided_statement(filter, outside, walk)) {
-            sum_up(snapshot, &sql, &[], &mut undecided)?;
+            sum_up(snapshot, &sql, (&[], walk.rows(), steps), &mut undecided)?;
         }
     }
     let Sums {
         groups,
+        uncertain,
         outside: mut bytes,
     } = sums;
     for (key, moved) in &groups {
@@ -203,6 +215,7 @@ pub(super) fn scan(
     Ok(Scan {
         range,
         groups,
+        uncertain,
         undecided: undecided.groups.into_values().next().unwrap_or_default(),
         outside_total: OutsideTotal::of(Protocol::Packet, bytes),
         outside,
@@ -213,7 +226,7 @@ fn walks(
     snapshot: &Snapshot<'_>,
     range: TimeRange,
     (detail, most_rows): (Detail, i64),
-    step_ms: Option<i64>,
+    steps: Steps<'_>,
 ) -> Result<Vec<Walk>, StoreError> {
     let since_ms = floor_ms(range.since);
     let until_ms = ceil_ms(range.until);
@@ -234,7 +247,7 @@ fn walks(
         since_ms,
         until_ms,
     };
-    let parts = extent.parts(since_ms, until_ms, step_ms);
+    let parts = extent.parts(since_ms, until_ms, steps);
     Ok([reaching]
         .into_iter()
         .chain(parts.into_iter().map(Walk::Part))
@@ -250,7 +263,7 @@ fn telling(
     most_rows: i64,
 ) -> Result<Vec<Tier>, StoreError> {
     let mut telling = Tier::ALL.to_vec();
-    if detail == Detail::default() {
+    if detail == Detail::NONE {
         return Ok(telling);
     }
     for tier in Tier::ALL.into_iter().rev() {
@@ -353,13 +366,7 @@ impl Walk {
     }
 }
 
-fn statement(
-    columns: &[Column],
-    filter: Option<&Filter>,
-    outside: Option<i64>,
-    step_ms: i64,
-    walk: Walk,
-) -> Sql {
+fn statement(columns: &[Column], filter: Option<&Filter>, outside: Option<i64>, walk: Walk) -> Sql {
     let mut sql = Sql::default();
     sql.push("SELECT f.sent_bytes, f.received_bytes, ");
     match outside {
@@ -367,8 +374,7 @@ fn statement(
         None => sql.push("0"),
     };
     for column in columns {
-        sql.push(", ");
-        column.select(&mut sql, walk.rows(), step_ms);
+        sql.push(", ").push(column.select(walk.rows()));
     }
     match walk.rows() {
         // CROSS keeps the order: windows by their index, then the run of facts of each.
@@ -388,30 +394,15 @@ fn statement(
 /// Folded rows that a filter refuses, and would not if what is folded were as it suits; none where
 /// nothing can be folded.
 fn undecided_statement(filter: &Filter, outside: Option<i64>, walk: Walk) -> Option<Sql> {
-    let folded = match filter.detail() {
-        Detail {
-            remotes: false,
-            ports: false,
-        } => return None,
-        Detail {
-            remotes: true,
-            ports: false,
-        } => "f.remote_id = -1",
-        Detail {
-            remotes: false,
-            ports: true,
-        } => "(f.remote_port = -2 OR f.local_port = -2)",
-        Detail {
-            remotes: true,
-            ports: true,
-        } => "(f.remote_id = -1 OR f.remote_port = -2 OR f.local_port = -2)",
-    };
-    let mut sql = statement(&[], Some(&filter.at_best()), outside, 1, walk);
+    if filter.detail() == Detail::NONE {
+        return None;
+    }
+    let mut sql = statement(&[], Some(&filter.at_best()), outside, walk);
     if walk.rows() == Rows::Windows {
         // Few are, or none: the others need no second look.
         sql.push(" AND w.folded > 0");
     }
-    sql.push(" AND ").push(folded).push(" AND NOT ");
+    sql.push(" AND NOT ");
     filter.compile(&mut sql);
     Some(sql)
 }
@@ -420,6 +411,8 @@ fn undecided_statement(filter: &Filter, outside: Option<i64>, walk: Walk) -> Opt
 #[derive(Debug, Default)]
 struct Sums {
     groups: HashMap<FactKey, ByteTotals>,
+    /// The part of the groups of which the step is not certain.
+    uncertain: ByteTotals,
     /// Of the protocol that is in no group.
     outside: ByteTotals,
 }
@@ -429,18 +422,39 @@ struct Sums {
 fn sum_up(
     snapshot: &Snapshot<'_>,
     sql: &Sql,
-    columns: &[Column],
-    Sums { groups, outside }: &mut Sums,
+    (columns, source, steps): (&[Column], Rows, Steps<'_>),
+    Sums {
+        groups,
+        uncertain,
+        outside,
+    }: &mut Sums,
 ) -> Result<(), StoreError> {
     let fits = snapshot.ask(|file| {
         let mut statement = file.prepare(&sql.text)?;
         let mut rows = statement.query(params_from_iter(&sql.values))?;
         let mut run: Option<(FactKey, ByteTotals)> = None;
+        // Rows of one window or bucket follow one another.
+        let mut step: Option<(i64, InStep)> = None;
         while let Some(row) = rows.next()? {
-            let (key, bytes) = read(row, columns)?;
+            let (mut key, bytes) = read(row, columns)?;
             if row.get(2)? {
                 outside.add(bytes);
                 continue;
+            }
+            if let [Column::Step, ..] = columns {
+                let when = key.get(Column::Step);
+                let (_, in_step) = match step {
+                    Some(found) if found.0 == when => found,
+                    Some(_) | None => *step.insert((when, steps.of(source, when))),
+                };
+                let InStep {
+                    start_ms,
+                    is_uncertain,
+                } = in_step;
+                key.0[Column::Step as usize] = start_ms;
+                if is_uncertain {
+                    uncertain.add(bytes);
+                }
             }
             match &mut run {
                 Some((run_key, run_bytes)) if *run_key == key => run_bytes.add(bytes),

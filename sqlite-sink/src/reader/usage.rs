@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::Snapshot;
 use super::label::{Label, Labels};
 use super::scan::{Scan, scan};
+use super::steps::Steps;
 use crate::error::StoreError;
 use crate::query::{ByteTotals, Field, Order, OrderBy, UsageAnswer, UsageQuery, UsageRow};
 
@@ -25,7 +26,7 @@ pub(super) fn answer(
         offset,
     } = query;
     let column = ordering_column(*order, group_by)?;
-    let found = scan(snapshot, *range, group_by, filter.as_ref(), None)?;
+    let found = scan(snapshot, *range, group_by, filter.as_ref(), Steps::One)?;
 
     let mut total = ByteTotals::default();
     let mut other = found.undecided;

@@ -163,7 +163,7 @@ proptest! {
         batches in any_batches(),
         top_remotes in 1_u32..3,
         hours in 1_i64..30,
-        fields in prop::sample::subsequence(Field::ALL.to_vec(), 1..=8),
+        fields in prop::sample::subsequence(Field::ALL.to_vec(), 1..=16),
     ) {
         let history = History::new();
         let mut writer = history.writer().keeping(keeping(hours, 3)).telling(Some(top_remotes));
@@ -181,7 +181,7 @@ proptest! {
         settle(&mut writer);
         writer.finish();
         let mut query = everything(&fields, None);
-        query.range = TimeRange { since: at(-100 * DAY), until: at(400 * DAY) };
+        query.range = TimeRange { since: at(-100 * DAY), until: at(2000 * DAY) };
         let answer = history.reader().usage(&query).unwrap();
         let mut sum = ByteTotals::default();
         answer.rows.iter().for_each(|row| sum.add(row.bytes));

@@ -1,7 +1,10 @@
 //! Tiers end to end: what a writer rolls up, deletes and folds is what a reader would sum up from
 //! windows.
 
+mod calendar;
 mod folding;
+mod identity;
+mod months;
 mod reduced;
 mod retention;
 mod rollup;
@@ -56,7 +59,7 @@ fn settle(writer: &mut Writer) {
     }
 }
 
-/// Windows of some days, long and short, in the order they come: now and then a clock is set back.
+/// Windows of some days or months, long and short, in the order they come: now and then a clock is set back.
 fn any_batches() -> impl Strategy<Value = Vec<UsageBatch>> {
     let row = (
         1_u32..4,
@@ -83,6 +86,7 @@ fn any_batches() -> impl Strategy<Value = Vec<UsageBatch>> {
         4 => 0..3_i64,
         4 => 0..3 * MINUTE,
         2 => 0..DAY,
+        1 => 0..25 * DAY,
         1 => -2 * DAY..0,
     ];
     let length = prop_oneof![4 => 1..1500_i64, 1 => 1..3 * MINUTE, 1 => 1..DAY];

@@ -156,7 +156,7 @@ proptest! {
             }
         }
         let mut query = everything(&[Field::Pid], None);
-        query.range = TimeRange { since: at(-100 * DAY), until: at(400 * DAY) };
+        query.range = TimeRange { since: at(-100 * DAY), until: at(2000 * DAY) };
         let lines = SeriesQuery {
             range: query.range,
             step_secs,

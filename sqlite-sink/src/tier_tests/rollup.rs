@@ -260,9 +260,9 @@ proptest! {
         batches in any_batches(),
         flushes in prop::collection::vec(any::<bool>(), 40),
         since in -DAY..5 * DAY,
-        length in prop_oneof![1..2 * MINUTE, 1..4 * DAY, Just(400 * DAY)],
-        fields in prop::sample::subsequence(Field::ALL.to_vec(), 0..=8),
-        step_secs in prop::sample::select(vec![1, 60, 90, 3600, 7200, 86_400]),
+        length in prop_oneof![1..2 * MINUTE, 1..4 * DAY, Just(2000 * DAY)],
+        fields in prop::sample::subsequence(Field::ALL.to_vec(), 0..=16),
+        step_secs in prop::sample::select(vec![1, 60, 90, 3600, 7200, 86_400, 7 * 86_400]),
     ) {
         let history = History::new();
         let mut writer = history.writer();

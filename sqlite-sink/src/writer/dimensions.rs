@@ -1,10 +1,12 @@
 //! Names to the numbers that facts hold.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use nettally_source::pipeline::{Process, Protocol, Remote, Usage};
 use rusqlite::{Connection, OptionalExtension as _, Params, Result, named_params};
 
+use super::identity;
 use crate::address::{Address, stored};
 
 /// The number of the remote that is not known.
@@ -31,9 +33,16 @@ const MAX_REMEMBERED: usize = 65_536;
 pub(crate) struct Dimensions {
     boot_id: String,
     boot: Option<i64>,
-    processes: HashMap<Process, i64>,
+    processes: HashMap<Arc<Process>, Seen>,
     protocols: HashMap<Protocol, i64>,
-    remotes: HashMap<Address, i64>,
+    remotes: HashMap<Address, Seen>,
+}
+
+/// A number, and the last day of UTC on which the file says that it was seen.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    id: i64,
+    day: i64,
 }
 
 impl Dimensions {
@@ -60,18 +69,29 @@ impl Dimensions {
         }
     }
 
-    /// The number of a process under its present name, executable and user.
-    pub(crate) fn process(&mut self, file: &Connection, process: &Process) -> Result<i64> {
-        if let Some(&id) = self.processes.get(process) {
-            return Ok(id);
+    /// The number of a process as it is at present, in a window that starts on `day`.
+    pub(crate) fn process(
+        &mut self,
+        file: &Connection,
+        process: &Arc<Process>,
+        day: i64,
+    ) -> Result<i64> {
+        if let Some(&seen) = self.processes.get(process)
+            && seen.day >= day
+        {
+            return Ok(seen.id);
         }
         let boot = match self.boot {
             Some(boot) => boot,
-            None => boot(file, &self.boot_id)?,
+            None => identity::boot(file, &self.boot_id)?,
         };
         self.boot = Some(boot);
-        let id = find_or_insert_process(file, boot, process)?;
-        self.processes.insert(process.clone(), id);
+        let id = identity::process(file, boot, process)?;
+        file.prepare_cached(
+            "UPDATE process SET seen_day = :day WHERE id = :id AND seen_day < :day",
+        )?
+        .execute(named_params! { ":id": id, ":day": day })?;
+        self.processes.insert(Arc::clone(process), Seen { id, day });
         Ok(id)
     }
 
@@ -85,13 +105,19 @@ impl Dimensions {
             "SELECT id FROM protocol WHERE name = :name",
             "INSERT INTO protocol (name) VALUES (:name)",
             named_params! { ":name": protocol.name() },
+            named_params! { ":name": protocol.name() },
         )?;
         self.protocols.insert(protocol, id);
         Ok(id)
     }
 
-    /// The number of a remote's address, and its port.
-    pub(crate) fn remote(&mut self, file: &Connection, remote: Remote) -> Result<(i64, i64)> {
+    /// The number of a remote's address, and its port, in a window that starts on `day`.
+    pub(crate) fn remote(
+        &mut self,
+        file: &Connection,
+        remote: Remote,
+        day: i64,
+    ) -> Result<(i64, i64)> {
         let (ip, port) = match remote {
             Remote::Address { ip, port } => (ip, port),
             Remote::Unresolved => return Ok((UNRESOLVED, NO_PORT)),
@@ -100,22 +126,23 @@ impl Dimensions {
         };
         let port = i64::from(port);
         let address = stored(ip);
-        if let Some(&id) = self.remotes.get(&address) {
-            return Ok((id, port));
-        }
-        let id = match file
-            .prepare_cached("SELECT id FROM remote WHERE address = :address")?
-            .query_row(named_params! { ":address": address }, |row| row.get(0))
-            .optional()?
+        if let Some(&seen) = self.remotes.get(&address)
+            && seen.day >= day
         {
-            Some(id) => id,
-            None => insert(
-                file,
-                "INSERT INTO remote (address, text) VALUES (:address, :text)",
-                named_params! { ":address": address, ":text": ip.to_canonical().to_string() },
-            )?,
-        };
-        self.remotes.insert(address, id);
+            return Ok((seen.id, port));
+        }
+        let id = find_or_insert(
+            file,
+            "SELECT id FROM remote WHERE address = :address",
+            "INSERT INTO remote (address, text) VALUES (:address, :text)",
+            named_params! { ":address": address },
+            named_params! { ":address": address, ":text": ip.to_canonical().to_string() },
+        )?;
+        file.prepare_cached(
+            "UPDATE remote SET seen_day = :day WHERE id = :id AND seen_day < :day",
+        )?
+        .execute(named_params! { ":id": id, ":day": day })?;
+        self.remotes.insert(address, Seen { id, day });
         Ok((id, port))
     }
 }
@@ -129,69 +156,20 @@ pub(crate) fn local_port(usage: &Usage) -> i64 {
     }
 }
 
-fn boot(file: &Connection, boot_id: &str) -> Result<i64> {
-    find_or_insert(
-        file,
-        "SELECT id FROM boot WHERE boot_id = :boot_id",
-        "INSERT INTO boot (boot_id) VALUES (:boot_id)",
-        named_params! { ":boot_id": boot_id },
-    )
-}
-
-fn find_or_insert_process(file: &Connection, boot: i64, process: &Process) -> Result<i64> {
-    let Process {
-        id,
-        name,
-        exe,
-        uid,
-        user,
-        ..
-    } = process;
-    let program = find_or_insert(
-        file,
-        "SELECT id FROM program WHERE name = :name AND exe IS :exe",
-        "INSERT INTO program (name, exe) VALUES (:name, :exe)",
-        named_params! { ":name": name, ":exe": exe },
-    )?;
-    let account = find_or_insert(
-        file,
-        "SELECT id FROM account WHERE uid IS :uid AND name IS :name",
-        "INSERT INTO account (uid, name) VALUES (:uid, :name)",
-        named_params! { ":uid": uid, ":name": user },
-    )?;
-    find_or_insert(
-        file,
-        "SELECT id FROM process
-          WHERE pid = :pid AND start_boottime_ns = :start AND boot_id = :boot
-            AND program_id = :program AND account_id = :account",
-        "INSERT INTO process (boot_id, pid, start_boottime_ns, program_id, account_id)
-         VALUES (:boot, :pid, :start, :program, :account)",
-        named_params! {
-            ":boot": boot,
-            ":pid": id.pid,
-            ":start": id.start_boottime_ns.cast_signed(),
-            ":program": program,
-            ":account": account,
-        },
-    )
-}
-
-fn find_or_insert(
+/// The number of the row that `find` finds by `key`; of a new one with `values` if there is none.
+pub(super) fn find_or_insert(
     file: &Connection,
     find: &str,
-    insert_sql: &str,
-    values: impl Params + Copy,
+    insert: &str,
+    key: impl Params,
+    values: impl Params,
 ) -> Result<i64> {
     let found = file
         .prepare_cached(find)?
-        .query_row(values, |row| row.get(0))
+        .query_row(key, |row| row.get(0))
         .optional()?;
     match found {
         Some(id) => Ok(id),
-        None => insert(file, insert_sql, values),
+        None => file.prepare_cached(insert)?.insert(values),
     }
-}
-
-fn insert(file: &Connection, sql: &str, values: impl Params) -> Result<i64> {
-    file.prepare_cached(sql)?.insert(values)
 }

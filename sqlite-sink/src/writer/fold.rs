@@ -1,6 +1,7 @@
-//! What coarse buckets do not tell apart: remotes beyond the largest, and ephemeral ports.
+//! What coarse buckets do not tell apart: remotes beyond the largest, ephemeral ports, and in days and
+//! months processes that are alike.
 //!
-//! Bytes stay with their process and protocol, so folding changes no total.
+//! Bytes stay with their program and protocol, so folding changes no total.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -13,14 +14,15 @@ use crate::tier::Tier;
 /// Ports from here on are handed out to clients: the default of Linux's `ip_local_port_range`.
 const FIRST_EPHEMERAL_PORT: i64 = 32_768;
 
-/// Rows of a bucket, folded, and what was.
+/// Rows of a bucket, folded, and what was. A process in `alike` becomes the one that stands for it.
 pub(super) fn fold(
     sums: HashMap<FlowKey, Moved>,
     tier: Tier,
     top_remotes: Option<u32>,
+    alike: &HashMap<i64, i64>,
 ) -> (HashMap<FlowKey, Moved>, Detail) {
     let kept = top_remotes.map(|count| largest(&sums, count as usize));
-    let mut folded = Detail::default();
+    let mut folded = Detail::NONE;
     let mut rows: HashMap<FlowKey, Moved> = HashMap::with_capacity(sums.len());
     for (mut key, moved) in sums {
         if kept
@@ -37,6 +39,10 @@ pub(super) fn fold(
                 }
             }
         }
+        if let Some(&process_id) = alike.get(&key.process_id) {
+            key.process_id = process_id;
+        }
+        folded.processes |= key.process_id < 0;
         folded.remotes |= key.remote_id == OTHER;
         folded.ports |= key.local_port == FOLDED_PORT || key.remote_port == FOLDED_PORT;
         // Sums that are too large were counted when the flows were summed up.
@@ -89,7 +95,12 @@ mod tests {
         tier: Tier,
         top_remotes: Option<u32>,
     ) -> (Vec<(i64, i64, i64, i64)>, Detail) {
-        let (rows, folded) = fold(rows.into_iter().collect(), tier, top_remotes);
+        let (rows, folded) = fold(
+            rows.into_iter().collect(),
+            tier,
+            top_remotes,
+            &HashMap::new(),
+        );
         let mut rows: Vec<_> = rows
             .into_iter()
             .map(|(key, moved)| {
@@ -115,10 +126,6 @@ mod tests {
             row(UNRESOLVED, 53, -1, 1),
             row(NO_REMOTE, -1, -1, 1),
         ];
-        let both = Detail {
-            remotes: true,
-            ports: true,
-        };
         assert_eq!(
             folded(rows, Tier::Minute, Some(1)),
             (
@@ -129,7 +136,7 @@ mod tests {
                     (UNRESOLVED, 53, -1, 1),
                     (5, 40_000, 443, 100),
                 ],
-                both
+                Detail::FLOWS
             )
         );
     }
@@ -137,14 +144,13 @@ mod tests {
     #[test]
     fn hours_keep_no_ephemeral_port_and_minutes_do() {
         let rows = [row(5, 40_000, 443, 1), row(5, 40_001, 443, 2)];
-        let nothing = Detail::default();
         assert_eq!(
             folded(rows, Tier::Minute, Some(200)),
-            (vec![(5, 40_000, 443, 1), (5, 40_001, 443, 2)], nothing)
+            (vec![(5, 40_000, 443, 1), (5, 40_001, 443, 2)], Detail::NONE)
         );
         let ports = Detail {
-            remotes: false,
             ports: true,
+            ..Detail::NONE
         };
         for tier in [Tier::Hour, Tier::Day] {
             assert_eq!(
@@ -163,5 +169,25 @@ mod tests {
         ];
         let (rows, _folded) = folded(rows, Tier::Day, Some(1));
         assert_eq!(rows, [(OTHER, 22, 443, 1001), (5, 22, 443, 2)]);
+    }
+
+    #[test]
+    fn processes_that_are_alike_are_one_and_others_are_not() {
+        let of = |process_id, bytes| {
+            let (key, moved) = row(5, 22, 443, bytes);
+            (FlowKey { process_id, ..key }, moved)
+        };
+        let rows = [of(1, 10), of(2, 20), of(3, 40)].into_iter().collect();
+        let alike = HashMap::from([(1, -1), (2, -1), (3, -2)]);
+        let (rows, folded) = fold(rows, Tier::Day, None, &alike);
+        let mut sent: Vec<_> = rows
+            .into_iter()
+            .map(|(key, moved)| (key.process_id, moved.sent_bytes))
+            .collect();
+        sent.sort_unstable();
+        assert_eq!(
+            (sent, folded),
+            (vec![(-2, 40), (-1, 30)], Detail::PROCESSES)
+        );
     }
 }

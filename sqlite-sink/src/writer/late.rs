@@ -5,6 +5,7 @@
 use rusqlite::{Connection, Result};
 
 use super::bucket::{self, FlowKey, Moved};
+use super::{identity, needed};
 use crate::detail::Detail;
 use crate::moment::Span;
 use crate::tier::{RolledUntil, Tier};
@@ -30,9 +31,15 @@ impl Late {
     }
 
     /// Adds a row of the window to them.
-    pub(super) fn add(&self, file: &Connection, key: FlowKey, moved: Moved) -> Result<()> {
+    pub(super) fn add(&self, file: &Connection, mut key: FlowKey, moved: Moved) -> Result<()> {
+        // From the finest: what one does not tell apart, the coarser ones do not either.
         for (tier, bucket) in self.buckets() {
+            if tier.folds_processes() {
+                key.process_id = identity::alike(file, key.process_id)?;
+                bucket::fold(file, tier, bucket, Detail::PROCESSES)?;
+            }
             bucket::add(file, tier, bucket, key, moved)?;
+            needed::refer(file, tier, bucket, [key.process_id], [key.remote_id])?;
         }
         Ok(())
     }
@@ -40,7 +47,7 @@ impl Late {
     /// Says that rows came without remote and ports.
     pub(super) fn fold(&self, file: &Connection) -> Result<()> {
         for (tier, bucket) in self.buckets() {
-            bucket::fold(file, tier, bucket, Detail::ALL)?;
+            bucket::fold(file, tier, bucket, Detail::FLOWS)?;
         }
         Ok(())
     }

@@ -7,7 +7,9 @@ mod bucket;
 mod dimensions;
 mod fold;
 mod gap;
+mod identity;
 mod late;
+mod needed;
 mod retention;
 mod rollup;
 mod stats;
@@ -32,6 +34,7 @@ use crate::error::{StoreError, one_line};
 use crate::store::Store;
 use dimensions::Dimensions;
 use gap::Gap;
+use retention::Deleted;
 use rollup::Rolled;
 use transaction::Stored;
 
@@ -231,10 +234,13 @@ impl Writer {
     fn delete_old(&mut self) -> rusqlite::Result<()> {
         let begin = Instant::now();
         while begin.elapsed() < RETENTION_BUDGET {
-            let Some(rows) = retention::step(&mut self.store.connection, &self.keep)? else {
-                break;
-            };
-            self.stats.update(|stats| stats.deleted_rows += rows);
+            match retention::step(&mut self.store.connection, &self.keep)? {
+                Some(Deleted::Usage(rows)) => {
+                    self.stats.update(|stats| stats.deleted_rows += rows);
+                }
+                Some(Deleted::Names) => self.dimensions.forget(),
+                None => break,
+            }
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 
 use rusqlite::{Connection, Result, TransactionBehavior, named_params};
 
+use super::needed;
 use crate::tier::{KeptFrom, RolledUntil, Rows, Tier};
 
 /// How much is kept.
@@ -19,6 +20,8 @@ pub(crate) struct Keep {
     pub(crate) hours_ms: Option<i64>,
     /// Age of the rows of days.
     pub(crate) days_ms: Option<i64>,
+    /// Age of the rows of months.
+    pub(crate) months_ms: Option<i64>,
     /// Size of the file without its log and its free pages.
     pub(crate) size_bytes: Option<u64>,
 }
@@ -30,6 +33,7 @@ impl Keep {
             Rows::Tier(Tier::Minute) => self.minutes_ms,
             Rows::Tier(Tier::Hour) => self.hours_ms,
             Rows::Tier(Tier::Day) => self.days_ms,
+            Rows::Tier(Tier::Month) => self.months_ms,
         }
     }
 }
@@ -43,8 +47,17 @@ const SPARE_PAGES: i64 = 512;
 /// Pages given back in a step.
 const PAGES_PER_STEP: i64 = 1024;
 
-/// Deletes some of what need not be kept; the number of rows, none if there is nothing to do.
-pub(crate) fn step(file: &mut Connection, keep: &Keep) -> Result<Option<u64>> {
+/// What a step has deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deleted {
+    /// So many rows of usage.
+    Usage(u64),
+    /// Processes and remotes: their numbers are not to be used again.
+    Names,
+}
+
+/// Deletes some of what need not be kept, or that nothing refers to; none if there is nothing to do.
+pub(crate) fn step(file: &mut Connection, keep: &Keep) -> Result<Option<Deleted>> {
     let Some(now_ms) = flushed_until_ms(file)? else {
         return Ok(None);
     };
@@ -60,6 +73,9 @@ pub(crate) fn step(file: &mut Connection, keep: &Keep) -> Result<Option<u64>> {
         {
             return delete(file, rows, until_ms).map(Some);
         }
+    }
+    if delete_names(file, now_ms)? {
+        return Ok(Some(Deleted::Names));
     }
     if let Some(size_bytes) = keep.size_bytes
         && used_bytes(file)? > size_bytes
@@ -81,7 +97,7 @@ fn flushed_until_ms(file: &Connection) -> Result<Option<i64>> {
 fn deletable(rows: Rows, until_ms: i64, rolled: &RolledUntil) -> i64 {
     match rows.coarser() {
         Some(tier) => tier.floor(until_ms.min(rolled.of(tier).unwrap_or(i64::MIN / 2))),
-        None => Tier::Day.floor(until_ms),
+        None => Tier::Month.floor(until_ms),
     }
 }
 
@@ -91,12 +107,12 @@ fn oldest_ms(file: &Connection, rows: Rows) -> Result<Option<i64>> {
         Rows::Windows => file
             .prepare_cached("SELECT min(start_ms) FROM time_window")?
             .query_row([], |row| row.get(0)),
-        Rows::Tier(tier) => file
-            .prepare_cached("SELECT min(bucket) * :length FROM tier_bucket WHERE tier_id = :tier")?
-            .query_row(
-                named_params! { ":tier": tier.id(), ":length": tier.length_ms() },
-                |row| row.get(0),
-            ),
+        Rows::Tier(tier) => {
+            let bucket: Option<i64> = file
+                .prepare_cached("SELECT min(bucket) FROM tier_bucket WHERE tier_id = ?")?
+                .query_row([tier.id()], |row| row.get(0))?;
+            Ok(bucket.map(|bucket| tier.start_ms(bucket)))
+        }
     }
 }
 
@@ -110,13 +126,15 @@ fn used_bytes(file: &Connection) -> Result<u64> {
 }
 
 /// What goes first in a file that is too large: the oldest of the finest rows, but the last hour of
-/// windows, the last day of minutes and the last month of hours only if nothing else is left.
+/// windows, the last day of minutes, the last month of hours and the last year of days only if nothing
+/// else is left. Months are small, and stay.
 fn to_shrink(file: &Connection, now_ms: i64, rolled: &RolledUntil) -> Result<Option<(Rows, i64)>> {
-    const HOUR_MS: i64 = Tier::Hour.length_ms();
-    const DAY_MS: i64 = Tier::Day.length_ms();
+    const HOUR_MS: i64 = 3_600_000;
+    const DAY_MS: i64 = 24 * HOUR_MS;
     for sparing in [true, false] {
         for rows in Rows::ALL {
             let spared_ms = match rows {
+                Rows::Tier(Tier::Month) => continue,
                 _ if !sparing => 0,
                 Rows::Windows => HOUR_MS,
                 Rows::Tier(Tier::Minute) => DAY_MS,
@@ -126,8 +144,8 @@ fn to_shrink(file: &Connection, now_ms: i64, rolled: &RolledUntil) -> Result<Opt
             let Some(oldest_ms) = oldest_ms(file, rows)? else {
                 continue;
             };
-            let bucket = rows.coarser().unwrap_or(Tier::Day);
-            let until_ms = bucket.floor(oldest_ms) + bucket.length_ms();
+            let coarser = rows.coarser().unwrap_or(Tier::Month);
+            let until_ms = coarser.start_ms(coarser.bucket(oldest_ms) + 1);
             if until_ms <= deletable(rows, now_ms - spared_ms, rolled) {
                 return Ok(Some((rows, until_ms)));
             }
@@ -137,7 +155,7 @@ fn to_shrink(file: &Connection, now_ms: i64, rolled: &RolledUntil) -> Result<Opt
 }
 
 /// Deletes the oldest rows before an instant, about as many as a step may.
-fn delete(file: &mut Connection, rows: Rows, until_ms: i64) -> Result<u64> {
+fn delete(file: &mut Connection, rows: Rows, until_ms: i64) -> Result<Deleted> {
     let transaction = file.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction
         .prepare_cached(
@@ -158,7 +176,22 @@ fn delete(file: &mut Connection, rows: Rows, until_ms: i64) -> Result<u64> {
         }
     }
     transaction.commit()?;
-    Ok(deleted)
+    Ok(Deleted::Usage(deleted))
+}
+
+/// Deletes some processes and remotes that nothing refers to; whether there were any.
+fn delete_names(file: &mut Connection, now_ms: i64) -> Result<bool> {
+    let mut oldest_fine_ms = now_ms;
+    for rows in Rows::ALL.into_iter().filter(|rows| needed::is_fine(*rows)) {
+        oldest_fine_ms = oldest_ms(file, rows)?.unwrap_or(now_ms).min(oldest_fine_ms);
+    }
+    if !needed::any(file, oldest_fine_ms)? {
+        return Ok(false);
+    }
+    let transaction = file.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let deleted = needed::collect(&transaction, oldest_fine_ms)?;
+    transaction.commit()?;
+    Ok(deleted > 0)
 }
 
 /// Deletes the oldest window if it starts before an instant; its losses go to its day.
@@ -210,6 +243,7 @@ fn delete_bucket(file: &Connection, tier: Tier, until_ms: i64) -> Result<Option<
         .execute([bucket])?;
     file.prepare_cached("DELETE FROM tier_bucket WHERE tier_id = ? AND bucket = ?")?
         .execute([tier.id(), bucket])?;
+    needed::release(file, tier, bucket)?;
     Ok(Some(rows as u64))
 }
 

@@ -5,14 +5,14 @@
 //! Windows that come later for a bucket that is (a clock was set back) are added as they are
 //! stored: see `late`.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
-use rusqlite::{
-    Connection, OptionalExtension as _, Result, Row, TransactionBehavior, named_params,
-};
+use rusqlite::{Connection, Result, Row, TransactionBehavior, named_params};
 
 use super::bucket::{self, FlowKey, Moved};
 use super::fold::fold;
+use super::{identity, needed};
 use crate::moment::Span;
 use crate::tier::{RolledUntil, Tier};
 
@@ -70,31 +70,34 @@ fn due(file: &Connection, tier: Tier) -> Result<Option<Due>> {
     if begin.is_some_and(|begin| begin >= closed_until) {
         return Ok(None);
     }
-    let range = named_params! {
-        ":from": begin.unwrap_or(i64::MIN),
-        ":until": closed_until,
-    };
-    let first: Option<i64> = match tier.finer() {
+    let first_ms: Option<i64> = match tier.finer() {
         None => file
             .prepare_cached(
                 "SELECT min(start_ms) FROM time_window WHERE start_ms >= :from AND start_ms < :until",
             )?
-            .query_row(range, |row| row.get(0))?,
+            .query_row(
+                named_params! { ":from": begin.unwrap_or(i64::MIN), ":until": closed_until },
+                |row| row.get(0),
+            )?,
         Some(finer) => file
-            .prepare_cached(&format!(
-                "SELECT bucket * {length} FROM tier_bucket
-                  WHERE tier_id = {id} AND bucket >= :from / {length} AND bucket < :until / {length}
-                  ORDER BY bucket LIMIT 1",
-                length = finer.length_ms(),
-                id = finer.id(),
-            ))?
-            .query_row(range, |row| row.get(0))
-            .optional()?,
+            .prepare_cached(
+                "SELECT min(bucket) FROM tier_bucket
+                  WHERE tier_id = :finer AND bucket >= :from AND bucket < :until",
+            )?
+            .query_row(
+                named_params! {
+                    ":finer": finer.id(),
+                    ":from": begin.map_or(i64::MIN, |begin| finer.bucket(begin)),
+                    ":until": finer.bucket(closed_until),
+                },
+                |row| row.get::<_, Option<i64>>(0),
+            )?
+            .map(|bucket| finer.start_ms(bucket)),
     };
-    let bucket = first.map(|start_ms| tier.bucket(start_ms));
+    let bucket = first_ms.map(|start_ms| tier.bucket(start_ms));
     Ok(Some(Due {
         bucket,
-        until_ms: bucket.map_or(closed_until, |bucket| (bucket + 1) * tier.length_ms()),
+        until_ms: bucket.map_or(closed_until, |bucket| tier.start_ms(bucket + 1)),
     }))
 }
 
@@ -112,13 +115,24 @@ fn roll_up(file: &Connection, tier: Tier, bucket: i64, top_remotes: Option<u32>)
             saturated += sums.entry(key).or_default().add(moved);
         }
     }
-    let (sums, folded) = fold(sums, tier, top_remotes);
+    let alike = alike(file, tier, &sums)?;
+    let (sums, folded) = fold(sums, tier, top_remotes, &alike);
     let mut sums: Vec<(FlowKey, Moved)> = sums.into_iter().collect();
     // In the order of the table, so that its pages fill up one after the other.
     sums.sort_unstable_by_key(|(key, _moved)| *key);
     for (key, moved) in &sums {
         bucket::add(file, tier, bucket, *key, *moved)?;
     }
+    let distinct = |id: fn(&FlowKey) -> i64| -> HashSet<i64> {
+        sums.iter().map(|(key, _moved)| id(key)).collect()
+    };
+    needed::refer(
+        file,
+        tier,
+        bucket,
+        distinct(|key| key.process_id),
+        distinct(|key| key.remote_id),
+    )?;
     let span =
         file.prepare_cached(&source.span)?
             .query_row([source.from, source.until], |row| {
@@ -135,6 +149,23 @@ fn roll_up(file: &Connection, tier: Tier, bucket: i64, top_remotes: Option<u32>)
     })
 }
 
+/// The processes that stand for those of a bucket, where it does not tell them apart.
+fn alike(
+    file: &Connection,
+    tier: Tier,
+    sums: &HashMap<FlowKey, Moved>,
+) -> Result<HashMap<i64, i64>> {
+    let mut alike = HashMap::new();
+    if tier.folds_processes() {
+        for key in sums.keys() {
+            if let Entry::Vacant(vacant) = alike.entry(key.process_id) {
+                vacant.insert(identity::alike(file, key.process_id)?);
+            }
+        }
+    }
+    Ok(alike)
+}
+
 /// What a bucket is made from: two statements with the same two parameters.
 struct Source {
     rows: String,
@@ -147,8 +178,8 @@ impl Source {
     fn of(tier: Tier, bucket: i64) -> Self {
         const COLUMNS: &str = "f.process_id, f.protocol_id, f.local_port, f.remote_id,
                                f.remote_port, f.sent_bytes, f.received_bytes";
-        let from_ms = bucket * tier.length_ms();
-        let until_ms = from_ms + tier.length_ms();
+        let from_ms = tier.start_ms(bucket);
+        let until_ms = tier.start_ms(bucket + 1);
         match tier.finer() {
             // CROSS keeps the order: windows by their index, then the run of facts of each.
             None => Self {

@@ -12,7 +12,7 @@ use super::gap::Gap;
 use super::late::Late;
 use crate::detail::Detail;
 use crate::moment::{Span, floor_ms};
-use crate::tier::RolledUntil;
+use crate::tier::{RolledUntil, Tier};
 
 /// What a transaction has stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,8 +59,9 @@ pub(crate) fn store<'a>(
         let window_id = window_id(&transaction, span)?;
         let late = Late::new(rolled, span);
         late.widen(&transaction)?;
+        let day = Tier::Day.bucket(span.start_ms);
         for row in usage {
-            let (key, moved) = resolve(&transaction, dimensions, row, &mut stored)?;
+            let (key, moved) = resolve(&transaction, dimensions, row, day, &mut stored)?;
             store_usage(
                 &transaction,
                 window_id,
@@ -106,7 +107,7 @@ fn window_id(file: &Transaction<'_>, Span { start_ms, end_ms }: Span) -> Result<
 /// Says that a window has rows whose remote and ports the kernel had no room for.
 fn fold_window(file: &Transaction<'_>, window_id: i64) -> Result<()> {
     file.prepare_cached("UPDATE time_window SET folded = folded | :folded WHERE id = :window")?
-        .execute(named_params! { ":folded": Detail::ALL.bits(), ":window": window_id })?;
+        .execute(named_params! { ":folded": Detail::FLOWS.bits(), ":window": window_id })?;
     Ok(())
 }
 
@@ -115,11 +116,12 @@ fn resolve(
     file: &Transaction<'_>,
     dimensions: &mut Dimensions,
     usage: &Usage,
+    day: i64,
     stored: &mut Stored,
 ) -> Result<(FlowKey, Moved)> {
-    let (remote_id, remote_port) = dimensions.remote(file, usage.remote)?;
+    let (remote_id, remote_port) = dimensions.remote(file, usage.remote, day)?;
     let key = FlowKey {
-        process_id: dimensions.process(file, &usage.process)?,
+        process_id: dimensions.process(file, &usage.process, day)?,
         protocol_id: dimensions.protocol(file, usage.protocol)?,
         local_port: dimensions::local_port(usage),
         remote_id,

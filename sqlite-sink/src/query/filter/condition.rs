@@ -1,6 +1,6 @@
 //! A filter after parsing: nothing in it can be wrong.
 
-use nettally_source::pipeline::Protocol;
+use nettally_source::pipeline::{Attribution, Protocol};
 
 use crate::address::AddressRange;
 use crate::detail::Detail;
@@ -15,14 +15,29 @@ pub(super) enum Condition {
     Any(Vec<Self>),
     /// Is false.
     Not(Box<Self>),
-    /// The name, executable or user.
+    /// The name, executable, user and so on.
     Text(TextField, TextTest),
+    /// Whether the process holds a tunnel.
+    Tunnel(bool),
+    /// Where what is known of the process comes from.
+    Attribution(Attribution),
     /// The PID or a port.
     Number(NumberField, NumberTest),
     /// The protocol.
     Protocol(Protocol),
     /// The remote address.
     Address(AddressTest),
+    /// That the row does not tell something.
+    Folded(Folded),
+}
+
+/// What a row may not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Folded {
+    Process,
+    Remote,
+    RemotePort,
+    LocalPort,
 }
 
 impl Condition {
@@ -42,16 +57,25 @@ impl Condition {
             Self::Any(terms) => Self::Any(each(terms)),
             Self::Not(inner) => inner.with_folded(!outcome).not(),
             // Whether it is folded is known.
-            Self::Address(AddressTest::Other) => self.clone(),
-            Self::Number(NumberField::RemotePort | NumberField::LocalPort, _)
-            | Self::Address(_) => {
-                if outcome {
-                    Self::All(vec![])
-                } else {
-                    Self::Any(vec![])
-                }
+            Self::Address(AddressTest::Other) | Self::Folded(_) => self.clone(),
+            Self::Number(NumberField::RemotePort, _) => self.or_folded(Folded::RemotePort, outcome),
+            Self::Number(NumberField::LocalPort, _) => self.or_folded(Folded::LocalPort, outcome),
+            Self::Address(_) => self.or_folded(Folded::Remote, outcome),
+            Self::Number(NumberField::Pid, _) | Self::Text(TextField::CommandLine, _) => {
+                self.or_folded(Folded::Process, outcome)
             }
-            Self::Text(..) | Self::Number(NumberField::Pid, _) | Self::Protocol(_) => self.clone(),
+            Self::Text(..) | Self::Tunnel(_) | Self::Attribution(_) | Self::Protocol(_) => {
+                self.clone()
+            }
+        }
+    }
+
+    /// This with an outcome where what it tests is folded.
+    fn or_folded(&self, folded: Folded, outcome: bool) -> Self {
+        if outcome {
+            Self::Any(vec![self.clone(), Self::Folded(folded)])
+        } else {
+            Self::All(vec![self.clone(), Self::Folded(folded).not()])
         }
     }
 
@@ -61,7 +85,12 @@ impl Condition {
             Self::All(terms) | Self::Any(terms) => terms.iter().any(Self::names_protocol),
             Self::Not(inner) => inner.names_protocol(),
             Self::Protocol(_) => true,
-            Self::Text(..) | Self::Number(..) | Self::Address(_) => false,
+            Self::Text(..)
+            | Self::Tunnel(_)
+            | Self::Attribution(_)
+            | Self::Number(..)
+            | Self::Folded(_)
+            | Self::Address(_) => false,
         }
     }
 
@@ -71,14 +100,13 @@ impl Condition {
             Self::All(terms) | Self::Any(terms) => terms
                 .iter()
                 .map(Self::detail)
-                .fold(Detail::default(), Detail::or),
+                .fold(Detail::NONE, Detail::or),
             Self::Not(inner) => inner.detail(),
-            Self::Number(NumberField::RemotePort | NumberField::LocalPort, _) => {
-                Detail::of(Field::RemotePort)
-            }
+            Self::Number(field, _) => Detail::of(field.field()),
             Self::Address(_) => Detail::of(Field::RemoteIp),
-            Self::Text(..) | Self::Number(NumberField::Pid, _) | Self::Protocol(_) => {
-                Detail::default()
+            Self::Text(field, _) => Detail::of(field.field()),
+            Self::Tunnel(_) | Self::Attribution(_) | Self::Protocol(_) | Self::Folded(_) => {
+                Detail::NONE
             }
         }
     }
@@ -87,8 +115,38 @@ impl Condition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TextField {
     Process,
+    App,
     Exe,
+    CommandLine,
     User,
+    Unit,
+    Container,
+    Pod,
+    Package,
+}
+
+impl TextField {
+    pub(super) const fn field(self) -> Field {
+        match self {
+            Self::Process => Field::Process,
+            Self::App => Field::App,
+            Self::Exe => Field::Exe,
+            Self::CommandLine => Field::CommandLine,
+            Self::User => Field::User,
+            Self::Unit => Field::Unit,
+            Self::Container => Field::Container,
+            Self::Pod => Field::Pod,
+            Self::Package => Field::Package,
+        }
+    }
+
+    /// What a process may have none of, which is no text that it may have.
+    pub(super) const fn may_be_none(self) -> bool {
+        match self {
+            Self::Unit | Self::Container | Self::Pod | Self::Package => true,
+            Self::Process | Self::App | Self::Exe | Self::CommandLine | Self::User => false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +162,16 @@ pub(super) enum NumberField {
     Pid,
     RemotePort,
     LocalPort,
+}
+
+impl NumberField {
+    const fn field(self) -> Field {
+        match self {
+            Self::Pid => Field::Pid,
+            Self::RemotePort => Field::RemotePort,
+            Self::LocalPort => Field::LocalPort,
+        }
+    }
 }
 
 /// Inclusive ends: every comparison of whole numbers is one of these.

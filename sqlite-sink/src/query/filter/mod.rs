@@ -6,7 +6,7 @@
 //! | operator | meaning | fields |
 //! |---|---|---|
 //! | `=` `!=` | is, is not | all |
-//! | `~` `!~` | contains, without regard to case | `process`, `exe`, `user`, `remote_ip` |
+//! | `~` `!~` | contains, without regard to case | `process`, `app`, `exe`, `command_line`, `user`, `unit`, `container`, `pod`, `package`, `remote_ip` |
 //! | `<` `<=` `>` `>=` | number | `pid`, `remote_port`, `local_port` |
 //! | `in (a, b)` `not in (a, b)` | is one of | all |
 //! | `in 10.0.0.0/8` | is inside a network | `remote_ip`, in lists too |
@@ -14,7 +14,9 @@
 //! A value is a bare word, or text in `'` or `"`, in which a backslash or doubling escapes a quote.
 //! The bare word `null` stands for unknown: `exe=null`, `user=null`, `remote_port=null`,
 //! `local_port=null`, and for `remote_ip` it is `unresolved`; `remote_ip=other` is what was folded
-//! away, `remote_ip=none` what has no remote. Networks of IPv6 such as `::/0` hold no IPv4 address.
+//! away, `remote_ip=none` what has no remote. Likewise `unit=none`, `container=none`, `pod=none` and
+//! `package=none` are what has none, as `=null` is, which answers show. `tunnel` is `true` or `false`,
+//! `attribution` is `kernel`, `proc`, `name` or `unknown`. Networks of IPv6 such as `::/0` hold no IPv4 address.
 //!
 //! `token` cuts text into words, `parse` joins what `test` makes of them, `sql` compiles that.
 

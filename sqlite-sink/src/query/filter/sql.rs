@@ -2,8 +2,10 @@
 
 use rusqlite::types::Value;
 
-use super::condition::{AddressTest, Condition, NumberField, NumberTest, TextField, TextTest};
-use crate::writer::{NO_PORT, NO_REMOTE, OTHER, UNRESOLVED};
+use super::condition::{
+    AddressTest, Condition, Folded, NumberField, NumberTest, TextField, TextTest,
+};
+use crate::writer::{FOLDED_PORT, NO_PORT, NO_REMOTE, OTHER, UNRESOLVED};
 
 /// The SQL function that [`TextTest::Contains`] needs: whether its first argument contains the
 /// second, which is in lower case.
@@ -41,6 +43,16 @@ impl Sql {
                 self.condition(inner);
             }
             Condition::Text(field, test) => self.text_test(*field, test),
+            Condition::Tunnel(tunnel) => {
+                self.push("(+f.process_id IN (SELECT id FROM process WHERE tunnel = ")
+                    .bind(*tunnel)
+                    .push("))");
+            }
+            Condition::Attribution(attribution) => {
+                self.push("(+f.process_id IN (SELECT id FROM process WHERE attribution = ")
+                    .bind(attribution.name().to_owned())
+                    .push("))");
+            }
             Condition::Number(field, test) => self.number_test(*field, *test),
             Condition::Protocol(protocol) => {
                 self.push("(f.protocol_id = (SELECT id FROM protocol WHERE name = ")
@@ -48,6 +60,16 @@ impl Sql {
                     .push(") IS TRUE)");
             }
             Condition::Address(test) => self.address_test(test),
+            Condition::Folded(folded) => {
+                match folded {
+                    // One that stands for others.
+                    Folded::Process => self.push("(f.process_id < ").bind(0),
+                    Folded::Remote => self.push("(f.remote_id = ").bind(OTHER),
+                    Folded::RemotePort => self.push("(f.remote_port = ").bind(FOLDED_PORT),
+                    Folded::LocalPort => self.push("(f.local_port = ").bind(FOLDED_PORT),
+                }
+                .push(")");
+            }
         }
     }
 
@@ -73,14 +95,24 @@ impl Sql {
     /// The plus keeps SQLite from seeking each of many processes in each window; it walks instead.
     fn text_test(&mut self, field: TextField, test: &TextTest) {
         let (table, column) = match field {
-            TextField::Process => ("program d ON d.id = p.program_id", "d.name"),
-            TextField::Exe => ("program d ON d.id = p.program_id", "d.exe"),
+            TextField::Process => ("JOIN program d ON d.id = p.program_id", "d.name"),
+            TextField::App => ("JOIN app d ON d.id = p.app_id", "d.name"),
+            TextField::Exe => ("JOIN program d ON d.id = p.program_id", "d.exe"),
+            // Of those that stand for others it is not known whether they had one.
+            TextField::CommandLine => (
+                "LEFT JOIN command_line d ON d.id = p.command_line_id",
+                "iif(p.id > 0, d.text, '')",
+            ),
             TextField::User => (
-                "account d ON d.id = p.account_id",
+                "JOIN account d ON d.id = p.account_id",
                 "coalesce(d.name, CAST(d.uid AS TEXT))",
             ),
+            TextField::Unit => ("JOIN place d ON d.id = p.place_id", "d.unit"),
+            TextField::Container => ("JOIN place d ON d.id = p.place_id", "d.container"),
+            TextField::Pod => ("JOIN place d ON d.id = p.place_id", "d.pod"),
+            TextField::Package => ("JOIN place d ON d.id = p.place_id", "d.package"),
         };
-        self.push("(+f.process_id IN (SELECT p.id FROM process p JOIN ")
+        self.push("(+f.process_id IN (SELECT p.id FROM process p ")
             .push(table)
             .push(" WHERE ");
         match test {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use nettally_source::pipeline::{Protocol, Remote};
+use nettally_source::pipeline::{Attribution, Protocol, Remote};
 
 use super::condition::{AddressTest, Condition, NumberField, NumberTest, TextField, TextTest};
 use super::token::Operator;
@@ -22,15 +22,28 @@ pub(super) enum Value {
 enum Kind {
     Text(TextField),
     Number(NumberField),
+    Tunnel,
+    Attribution,
     Protocol,
     Address,
 }
+
+/// The word that says that a process has no unit, container, pod or package.
+const NONE: &str = "none";
 
 const fn kind(field: Field) -> Kind {
     match field {
         Field::Process => Kind::Text(TextField::Process),
         Field::Exe => Kind::Text(TextField::Exe),
         Field::User => Kind::Text(TextField::User),
+        Field::App => Kind::Text(TextField::App),
+        Field::Unit => Kind::Text(TextField::Unit),
+        Field::Container => Kind::Text(TextField::Container),
+        Field::Pod => Kind::Text(TextField::Pod),
+        Field::Package => Kind::Text(TextField::Package),
+        Field::CommandLine => Kind::Text(TextField::CommandLine),
+        Field::Tunnel => Kind::Tunnel,
+        Field::Attribution => Kind::Attribution,
         Field::Pid => Kind::Number(NumberField::Pid),
         Field::RemotePort => Kind::Number(NumberField::RemotePort),
         Field::LocalPort => Kind::Number(NumberField::LocalPort),
@@ -44,7 +57,7 @@ pub(super) const fn allowed_operators(field: Field) -> &'static str {
     match kind(field) {
         Kind::Text(_) => "=, !=, ~, !~, in (..), not in (..)",
         Kind::Number(_) => "=, !=, <, <=, >, >=, in (..), not in (..)",
-        Kind::Protocol => "=, !=, in (..), not in (..)",
+        Kind::Tunnel | Kind::Attribution | Kind::Protocol => "=, !=, in (..), not in (..)",
         Kind::Address => "=, !=, ~, !~, in NETWORK, in (..), not in",
     }
 }
@@ -82,7 +95,12 @@ pub(super) fn compare(
 /// `field = value`.
 pub(super) fn is(field: Field, value: &Value) -> Result<Condition, String> {
     match (kind(field), value) {
-        (Kind::Text(TextField::Process), Value::Unknown) => Err(never_unknown(field)),
+        (Kind::Text(TextField::Process | TextField::App), Value::Unknown) => {
+            Err(never_unknown(field))
+        }
+        (Kind::Text(text), Value::Text(value)) if text.may_be_none() && value == NONE => {
+            Ok(Condition::Text(text, TextTest::Unknown))
+        }
         (Kind::Text(text), Value::Unknown) => Ok(Condition::Text(text, TextTest::Unknown)),
         (Kind::Text(text), Value::Text(value)) => {
             Ok(Condition::Text(text, TextTest::Equals(value.clone())))
@@ -92,7 +110,21 @@ pub(super) fn is(field: Field, value: &Value) -> Result<Condition, String> {
             Value::Unknown,
         ) => Ok(Condition::Number(port, NumberTest::Unknown)),
         (Kind::Number(_), _) => between(field, value, |number| (number, number)),
-        (Kind::Protocol, Value::Unknown) => Err(never_unknown(field)),
+        (Kind::Tunnel | Kind::Attribution | Kind::Protocol, Value::Unknown) => {
+            Err(never_unknown(field))
+        }
+        (Kind::Tunnel, Value::Text(value)) => {
+            value
+                .parse::<bool>()
+                .map(Condition::Tunnel)
+                .map_err(|_neither| {
+                    format!("`{value}` is no value of `{field}`; allowed are true and false")
+                })
+        }
+        (Kind::Attribution, Value::Text(value)) => value
+            .parse::<Attribution>()
+            .map(Condition::Attribution)
+            .map_err(|unknown| unknown.to_string()),
         (Kind::Protocol, Value::Text(value)) => value
             .parse::<Protocol>()
             .map(Condition::Protocol)
@@ -106,7 +138,15 @@ pub(super) fn is(field: Field, value: &Value) -> Result<Condition, String> {
 pub(super) fn one_of(field: Field, value: &Value) -> Result<Condition, String> {
     match (kind(field), value) {
         (Kind::Address, Value::Text(text)) if text.contains('/') => network(text),
-        (Kind::Text(_) | Kind::Number(_) | Kind::Protocol | Kind::Address, _) => is(field, value),
+        (
+            Kind::Text(_)
+            | Kind::Number(_)
+            | Kind::Tunnel
+            | Kind::Attribution
+            | Kind::Protocol
+            | Kind::Address,
+            _,
+        ) => is(field, value),
     }
 }
 
@@ -118,7 +158,9 @@ fn contains(field: Field, value: &Value) -> Result<Condition, String> {
     match kind(field) {
         Kind::Text(field) => Ok(Condition::Text(field, TextTest::Contains(text))),
         Kind::Address => Ok(Condition::Address(AddressTest::Contains(text))),
-        Kind::Number(_) | Kind::Protocol => Err(format!("`{field}` has no `~`")),
+        Kind::Number(_) | Kind::Tunnel | Kind::Attribution | Kind::Protocol => {
+            Err(format!("`{field}` has no `~`"))
+        }
     }
 }
 

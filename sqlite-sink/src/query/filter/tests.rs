@@ -1,4 +1,6 @@
-use nettally_source::pipeline::{Process, Protocol, Remote, Usage};
+use nettally_source::pipeline::{
+    Attribution, Container, Process, ProcessId, Protocol, Remote, Runtime, Usage,
+};
 use std::sync::Arc;
 
 use super::*;
@@ -117,8 +119,85 @@ fn every_operator_lets_through_what_it_says() {
 }
 
 #[test]
+fn identity_is_filtered_as_names_are() {
+    let of = |pid, process: Process| {
+        let id = crate::testing::process(pid, "").id;
+        usage(Process { id, ..process }, Remote::Unresolved, 1, 1)
+    };
+    let history = History::with(vec![batch(
+        second(0),
+        vec![
+            of(
+                1,
+                Process {
+                    unit: Some("nginx.service".to_owned()),
+                    attribution: Attribution::Kernel,
+                    command_line: Some("nginx -g 'daemon off;'".to_owned()),
+                    ..Process::named(ProcessId::default(), "nginx")
+                },
+            ),
+            of(
+                2,
+                Process {
+                    container: Some(Container {
+                        runtime: Runtime::Docker,
+                        id: "3f2a9c1b7d55".to_owned() + &"0".repeat(52),
+                    }),
+                    pod: Some("5a1".to_owned()),
+                    attribution: Attribution::Proc,
+                    command_line: Some("nginx".to_owned()),
+                    ..Process::named(ProcessId::default(), "nginx")
+                },
+            ),
+            of(
+                3,
+                Process {
+                    tunnel: true,
+                    package: Some("snap:vpn".to_owned()),
+                    app: "VPN".to_owned(),
+                    ..Process::named(ProcessId::default(), "openvpn")
+                },
+            ),
+        ],
+    )]);
+    let table: &[(&str, &[u64])] = &[
+        ("app=nginx", &[1, 2]),
+        ("app~vpn", &[3]),
+        ("app!=VPN", &[1, 2]),
+        ("unit=nginx.service", &[1]),
+        ("unit=none", &[2, 3]),
+        ("unit=null", &[2, 3]),
+        ("unit!=none", &[1]),
+        ("unit~NGINX", &[1]),
+        ("container=docker:3f2a9c1b7d55", &[2]),
+        ("container~docker", &[2]),
+        ("container in (none, docker:3f2a9c1b7d55)", &[1, 2, 3]),
+        ("container not in (none)", &[2]),
+        ("pod=5a1", &[2]),
+        ("pod=none", &[1, 3]),
+        ("package~snap:", &[3]),
+        ("package=none", &[1, 2]),
+        ("tunnel=true", &[3]),
+        ("tunnel=false", &[1, 2]),
+        ("tunnel!=true", &[1, 2]),
+        ("tunnel in (true, false)", &[1, 2, 3]),
+        ("attribution=kernel", &[1]),
+        ("attribution in (proc, unknown)", &[2, 3]),
+        ("attribution!=kernel", &[2, 3]),
+        ("command_line=nginx", &[2]),
+        ("command_line~daemon", &[1]),
+        ("command_line=null", &[3]),
+        ("command_line!=null and not tunnel=true", &[1, 2]),
+    ];
+    for (filter, expected) in table {
+        assert_eq!(matching(&history, filter), *expected, "{filter}");
+    }
+}
+
+#[test]
 fn errors_say_where_what_was_found_and_what_is_allowed() {
-    let fields = "process, pid, exe, user, protocol, remote_ip, remote_port, local_port";
+    let fields = "process, pid, exe, user, protocol, remote_ip, remote_port, local_port, app, \
+                  unit, container, pod, package, tunnel, attribution, command_line";
     let numbers = "=, !=, <, <=, >, >=, in (..), not in (..)";
     for (filter, position, message) in [
         (
@@ -195,6 +274,26 @@ fn errors_say_where_what_was_found_and_what_is_allowed() {
             "protocol=tpc",
             9,
             "unknown protocol `tpc`; allowed: tcp, udp, udplite, icmp, raw, sctp, packet",
+        ),
+        (
+            "tunnel=yes",
+            7,
+            "`yes` is no value of `tunnel`; allowed are true and false",
+        ),
+        (
+            "attribution=guess",
+            12,
+            "unknown attribution `guess`; allowed: kernel, proc, name, unknown",
+        ),
+        (
+            "app=null",
+            4,
+            "`app` is never null here; a text `null` needs quotes",
+        ),
+        (
+            "tunnel~t",
+            6,
+            "`tunnel` has no `~`; it allows =, !=, in (..), not in (..)",
         ),
         (
             "exe~null",

@@ -1,0 +1,113 @@
+//! Processes and remotes go when no row refers to them any more.
+//!
+//! No row of windows, minutes or hours is looked at for that. Each process and remote says on which
+//! day a window last had it, and in which bucket of days and of months it is last; when that bucket
+//! is deleted, nothing of the tier refers to it.
+
+use rusqlite::{Connection, Result, named_params};
+
+use crate::tier::{Rows, Tier};
+
+/// Names deleted in a step.
+const NAMES_PER_STEP: usize = 2000;
+
+/// The column that says in which bucket of a tier something is last; windows, minutes and hours
+/// share the day.
+const fn column(tier: Tier) -> Option<&'static str> {
+    match tier {
+        Tier::Minute | Tier::Hour => None,
+        Tier::Day => Some("day_bucket"),
+        Tier::Month => Some("month_bucket"),
+    }
+}
+
+/// Says that rows of a bucket refer to a process and to a remote.
+pub(super) fn refer(
+    file: &Connection,
+    tier: Tier,
+    bucket: i64,
+    processes: impl IntoIterator<Item = i64>,
+    remotes: impl IntoIterator<Item = i64>,
+) -> Result<()> {
+    let Some(column) = column(tier) else {
+        return Ok(());
+    };
+    let statement = |table: &str| {
+        format!(
+            "UPDATE {table} SET {column} = :bucket
+              WHERE id = :id AND coalesce({column} < :bucket, 1)"
+        )
+    };
+    let mut statement_of_process = file.prepare_cached(&statement("process"))?;
+    for id in processes {
+        statement_of_process.execute(named_params! { ":id": id, ":bucket": bucket })?;
+    }
+    let mut statement_of_remote = file.prepare_cached(&statement("remote"))?;
+    for id in remotes {
+        statement_of_remote.execute(named_params! { ":id": id, ":bucket": bucket })?;
+    }
+    Ok(())
+}
+
+/// Says that the rows of a tier's buckets up to one are gone.
+pub(super) fn release(file: &Connection, tier: Tier, bucket: i64) -> Result<()> {
+    let Some(column) = column(tier) else {
+        return Ok(());
+    };
+    for table in ["process", "remote"] {
+        file.prepare_cached(&format!(
+            "UPDATE {table} SET {column} = NULL WHERE {column} <= ?"
+        ))?
+        .execute([bucket])?;
+    }
+    Ok(())
+}
+
+/// The processes, or the remotes, that nothing refers to, given the day of the oldest row of windows,
+/// minutes or hours. Remotes that are no addresses stay.
+const UNNEEDED: [(&str, &str); 2] = [
+    (
+        "process",
+        "day_bucket IS NULL AND month_bucket IS NULL AND seen_day < :day",
+    ),
+    (
+        "remote",
+        "day_bucket IS NULL AND month_bucket IS NULL AND seen_day < :day AND id > 0",
+    ),
+];
+
+/// Whether [`collect`] would find something.
+pub(super) fn any(file: &Connection, oldest_fine_ms: i64) -> Result<bool> {
+    for (table, condition) in UNNEEDED {
+        let any = file
+            .prepare_cached(&format!("SELECT 1 FROM {table} WHERE {condition} LIMIT 1"))?
+            .exists(named_params! { ":day": Tier::Day.bucket(oldest_fine_ms) })?;
+        if any {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Deletes some of the processes and remotes that nothing refers to, given the oldest instant of
+/// which rows of windows, minutes or hours are left; the number of what went.
+pub(super) fn collect(file: &Connection, oldest_fine_ms: i64) -> Result<u64> {
+    let mut deleted = 0;
+    for (table, condition) in UNNEEDED {
+        deleted += file
+            .prepare_cached(&format!(
+                "DELETE FROM {table}
+                  WHERE id IN (SELECT id FROM {table} WHERE {condition} LIMIT {NAMES_PER_STEP})"
+            ))?
+            .execute(named_params! { ":day": Tier::Day.bucket(oldest_fine_ms) })?;
+    }
+    Ok(deleted as u64)
+}
+
+/// Whether rows tell processes apart that are alike.
+pub(super) const fn is_fine(rows: Rows) -> bool {
+    match rows {
+        Rows::Windows => true,
+        Rows::Tier(tier) => column(tier).is_none(),
+    }
+}
