@@ -28,9 +28,11 @@ macro_rules! asset {
     };
 }
 
-const ASSETS: [Asset; 13] = [
+const ASSETS: [Asset; 15] = [
     asset!("/", HTML, "index.html"),
-    asset!("/style.css", CSS, "style.css"),
+    asset!("/base.css", CSS, "base.css"),
+    asset!("/table.css", CSS, "table.css"),
+    asset!("/detail.css", CSS, "detail.css"),
     asset!("/app.js", JS, "app.js"),
     asset!("/api.js", JS, "api.js"),
     asset!("/chart.js", JS, "chart.js"),
