@@ -28,7 +28,7 @@ macro_rules! asset {
     };
 }
 
-const ASSETS: [Asset; 15] = [
+const ASSETS: [Asset; 18] = [
     asset!("/", HTML, "index.html"),
     asset!("/base.css", CSS, "base.css"),
     asset!("/table.css", CSS, "table.css"),
@@ -39,8 +39,11 @@ const ASSETS: [Asset; 15] = [
     asset!("/detail.js", JS, "detail.js"),
     asset!("/dom.js", JS, "dom.js"),
     asset!("/format.js", JS, "format.js"),
+    asset!("/identity.js", JS, "identity.js"),
+    asset!("/link.js", JS, "link.js"),
     asset!("/model.js", JS, "model.js"),
     asset!("/protocols.js", JS, "protocols.js"),
+    asset!("/row.js", JS, "row.js"),
     asset!("/spark.js", JS, "spark.js"),
     asset!("/table.js", JS, "table.js"),
     asset!("/icon.svg", SVG, "icon.svg"),
