@@ -32,9 +32,10 @@ pub use config::SqliteConfig;
 pub use error::StoreError;
 pub use query::{
     ByteTotals, Calendar, CalendarAnswer, CalendarError, CalendarPoint, CalendarQuery,
-    CalendarSeries, CalendarUnit, Field, Filter, FilterError, MonthStartDay, Order, OrderBy,
-    OutsideTotal, RangeError, Series, SeriesAnswer, SeriesPoint, SeriesQuery, TimeRange,
-    UnknownField, UsageAnswer, UsageQuery, UsageRow,
+    CalendarSeries, CalendarUnit, EstimateAnswer, EstimateQuery, Field, Filter, FilterError,
+    MonthStartDay, Order, OrderBy, OutsideTotal, PercentileAnswer, PercentileQuery, ProcessAnswer,
+    ProcessQuery, ProcessRow, RangeError, Series, SeriesAnswer, SeriesPoint, SeriesQuery,
+    TimeRange, UnknownField, UsageAnswer, UsageQuery, UsageRow,
 };
 pub use reader::{Reader, StoreStats};
 pub use retention::RetentionConfig;

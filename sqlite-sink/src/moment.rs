@@ -10,6 +10,16 @@ pub(crate) struct Span {
     pub(crate) end_ms: i64,
 }
 
+impl Span {
+    /// The shortest that has both.
+    pub(crate) fn or(self, Self { start_ms, end_ms }: Self) -> Self {
+        Self {
+            start_ms: self.start_ms.min(start_ms),
+            end_ms: self.end_ms.max(end_ms),
+        }
+    }
+}
+
 impl From<Window> for Span {
     /// Both ends round down, so that windows that touch still do. A window lasts a millisecond at
     /// least, even if the clock was set back in it.

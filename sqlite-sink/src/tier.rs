@@ -140,7 +140,7 @@ fn first_of_month_ms(number: i64) -> i64 {
 }
 
 /// Where rows are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rows {
     /// Those of windows.
     Windows,
@@ -163,6 +163,17 @@ impl Rows {
         match self {
             Self::Windows => 0,
             Self::Tier(tier) => tier.id(),
+        }
+    }
+
+    /// For answers.
+    pub(crate) const fn plural(self) -> &'static str {
+        match self {
+            Self::Windows => "windows",
+            Self::Tier(Tier::Minute) => "minutes",
+            Self::Tier(Tier::Hour) => "hours",
+            Self::Tier(Tier::Day) => "days",
+            Self::Tier(Tier::Month) => "months",
         }
     }
 

@@ -1,19 +1,23 @@
 //! Questions and answers.
 
 mod answer;
+mod billing;
 mod calendar;
 mod field;
 mod filter;
+mod process;
 mod range;
 
 pub use answer::{
     ByteTotals, CalendarAnswer, CalendarPoint, CalendarSeries, OutsideTotal, Series, SeriesAnswer,
     SeriesPoint, UsageAnswer, UsageRow,
 };
+pub use billing::{EstimateAnswer, EstimateQuery, PercentileAnswer, PercentileQuery};
 pub use calendar::{Calendar, CalendarError, CalendarUnit, MonthStartDay};
 pub use field::{Field, UnknownField};
 pub(crate) use filter::{CONTAINS, Sql};
 pub use filter::{Filter, FilterError};
+pub use process::{ProcessAnswer, ProcessQuery, ProcessRow};
 pub use range::{RangeError, TimeRange};
 
 /// How much each group moved in a span of time.

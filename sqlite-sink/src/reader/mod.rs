@@ -1,13 +1,15 @@
 //! Read-only access.
 //!
 //! `open` finds a way into the file, `plan` chooses the tiers, `scan` walks their rows once and sums
-//! them up by their numbers, `label` turns numbers into values, `usage` and `series` make answers of it, and
-//! `losses` says what they lack.
+//! them up by their numbers, `label` turns numbers into values, `usage`, `series`, `processes` and `billing` make answers of it, and
+//! `losses` says what they lack. `steps` is what answers over time are cut into.
 
+mod billing;
 mod label;
 mod losses;
 mod open;
 mod plan;
+mod processes;
 mod scan;
 mod series;
 mod steps;
@@ -30,7 +32,9 @@ use serde::Serialize;
 use crate::error::StoreError;
 use crate::moment::from_ms;
 use crate::query::{
-    CalendarAnswer, CalendarQuery, SeriesAnswer, SeriesQuery, TimeRange, UsageAnswer, UsageQuery,
+    CalendarAnswer, CalendarQuery, EstimateAnswer, EstimateQuery, PercentileAnswer,
+    PercentileQuery, ProcessAnswer, ProcessQuery, SeriesAnswer, SeriesQuery, TimeRange,
+    UsageAnswer, UsageQuery,
 };
 use crate::tier::Tier;
 
@@ -82,6 +86,15 @@ impl Reader {
         usage::answer(&self.snapshot()?, query)
     }
 
+    /// Answers which processes moved bytes, with all that is known of them.
+    ///
+    /// # Errors
+    /// The database could not be read, the order is by a field that no process decides, or the answer
+    /// would be too large.
+    pub fn processes(&self, query: &ProcessQuery) -> Result<ProcessAnswer, StoreError> {
+        processes::answer(&self.snapshot()?, query)
+    }
+
     /// Answers how much was moved over time. Steps begin at multiples of their length since 1970,
     /// so the first may begin before the range. A `step_secs` of 0 is taken as 1.
     ///
@@ -98,6 +111,22 @@ impl Reader {
     /// The database could not be read, or the answer would be too large.
     pub fn calendar(&self, query: &CalendarQuery) -> Result<CalendarAnswer, StoreError> {
         series::in_calendar(&self.snapshot()?, query)
+    }
+
+    /// Answers which rate a share of all five-minute intervals stayed at or below.
+    ///
+    /// # Errors
+    /// The database could not be read, or the answer would be too large.
+    pub fn percentile(&self, query: &PercentileQuery) -> Result<PercentileAnswer, StoreError> {
+        billing::percentile(&self.snapshot()?, query)
+    }
+
+    /// Answers how much the running month, week or day will come to.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub fn estimate(&self, query: &EstimateQuery) -> Result<EstimateAnswer, StoreError> {
+        billing::estimate(&self.snapshot()?, query)
     }
 
     /// What the history does not show of a range, or not fully, by reason: of everybody, whatever a

@@ -3,7 +3,7 @@
 //! SQLite would sort all rows to group them; a table in memory takes a third of the time, and its
 //! sums saturate where SQLite's fail.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use nettally_source::pipeline::Protocol;
 use rusqlite::{OptionalExtension as _, Row, named_params, params_from_iter};
@@ -13,7 +13,7 @@ use super::plan::{Extent, Part};
 use super::steps::{InStep, Steps};
 use crate::detail::Detail;
 use crate::error::StoreError;
-use crate::moment::{ceil_ms, floor_ms, from_ms};
+use crate::moment::{Span, ceil_ms, floor_ms, from_ms};
 use crate::query::{ByteTotals, Field, Filter, OutsideTotal, Sql, TimeRange};
 use crate::tier::{KeptFrom, RolledUntil, Rows, Tier};
 use crate::writer::{FOLDED_PORT, OTHER};
@@ -40,7 +40,7 @@ pub(super) enum Column {
 impl Column {
     const COUNT: usize = 6;
 
-    const fn of(field: Field) -> Self {
+    pub(super) const fn of(field: Field) -> Self {
         match field {
             Field::Process
             | Field::Pid
@@ -128,6 +128,10 @@ pub(super) struct Scan {
     pub(super) range: TimeRange,
     /// Those of a protocol that is outside totals are there only if they are told from others.
     pub(super) groups: HashMap<FactKey, ByteTotals>,
+    /// Where the rows of the range are.
+    pub(super) read: BTreeSet<Rows>,
+    /// From the first to the last row of each, if that was asked for.
+    pub(super) seen: HashMap<FactKey, Span>,
     /// The part of the groups of which it is not certain in which step it was moved.
     pub(super) uncertain: ByteTotals,
     /// What is not in the groups because the filter tests what is folded, and might be.
@@ -182,7 +186,7 @@ pub(super) fn scan(
     let walks = walks(snapshot, range, (detail, most_rows), steps)?;
     let range = rounded(snapshot, range, &walks)?;
     let mut columns = match steps {
-        Steps::One => vec![],
+        Steps::One | Steps::Seen(_) => vec![],
         Steps::Each(_) | Steps::Calendar(_) => vec![Column::Step],
     };
     for field in fields {
@@ -195,15 +199,26 @@ pub(super) fn scan(
     let left_out = outside.filter(|_| !columns.contains(&Column::Protocol));
     let mut sums = Sums::default();
     let mut undecided = Sums::default();
+    let read = walks
+        .iter()
+        .filter(|walk| matches!(walk, Walk::Part(_)))
+        .map(|walk| walk.rows())
+        .collect();
     for walk in walks {
-        let sql = statement(&columns, filter, left_out, walk);
+        let sql = statement((&columns, steps), filter, left_out, walk);
         sum_up(snapshot, &sql, (&columns, walk.rows(), steps), &mut sums)?;
         if let Some(sql) = filter.and_then(|filter| undecided_statement(filter, outside, walk)) {
-            sum_up(snapshot, &sql, (&[], walk.rows(), steps), &mut undecided)?;
+            sum_up(
+                snapshot,
+                &sql,
+                (&[], walk.rows(), Steps::One),
+                &mut undecided,
+            )?;
         }
     }
     let Sums {
         groups,
+        seen,
         uncertain,
         outside: mut bytes,
     } = sums;
@@ -215,6 +230,8 @@ pub(super) fn scan(
     Ok(Scan {
         range,
         groups,
+        read,
+        seen,
         uncertain,
         undecided: undecided.groups.into_values().next().unwrap_or_default(),
         outside_total: OutsideTotal::of(Protocol::Packet, bytes),
@@ -366,7 +383,12 @@ impl Walk {
     }
 }
 
-fn statement(columns: &[Column], filter: Option<&Filter>, outside: Option<i64>, walk: Walk) -> Sql {
+fn statement(
+    (columns, steps): (&[Column], Steps<'_>),
+    filter: Option<&Filter>,
+    outside: Option<i64>,
+    walk: Walk,
+) -> Sql {
     let mut sql = Sql::default();
     sql.push("SELECT f.sent_bytes, f.received_bytes, ");
     match outside {
@@ -375,6 +397,12 @@ fn statement(columns: &[Column], filter: Option<&Filter>, outside: Option<i64>, 
     };
     for column in columns {
         sql.push(", ").push(column.select(walk.rows()));
+    }
+    if let Steps::Seen(_) = steps {
+        sql.push(match walk.rows() {
+            Rows::Windows => ", w.start_ms, w.end_ms",
+            Rows::Tier(_) => ", f.bucket, f.bucket + 1",
+        });
     }
     match walk.rows() {
         // CROSS keeps the order: windows by their index, then the run of facts of each.
@@ -397,7 +425,7 @@ fn undecided_statement(filter: &Filter, outside: Option<i64>, walk: Walk) -> Opt
     if filter.detail() == Detail::NONE {
         return None;
     }
-    let mut sql = statement(&[], Some(&filter.at_best()), outside, walk);
+    let mut sql = statement((&[], Steps::One), Some(&filter.at_best()), outside, walk);
     if walk.rows() == Rows::Windows {
         // Few are, or none: the others need no second look.
         sql.push(" AND w.folded > 0");
@@ -411,6 +439,8 @@ fn undecided_statement(filter: &Filter, outside: Option<i64>, walk: Walk) -> Opt
 #[derive(Debug, Default)]
 struct Sums {
     groups: HashMap<FactKey, ByteTotals>,
+    /// From the first to the last row of each, if that matters.
+    seen: HashMap<FactKey, Span>,
     /// The part of the groups of which the step is not certain.
     uncertain: ByteTotals,
     /// Of the protocol that is in no group.
@@ -425,6 +455,7 @@ fn sum_up(
     (columns, source, steps): (&[Column], Rows, Steps<'_>),
     Sums {
         groups,
+        seen,
         uncertain,
         outside,
     }: &mut Sums,
@@ -455,6 +486,16 @@ fn sum_up(
                 if is_uncertain {
                     uncertain.add(bytes);
                 }
+            }
+            if let Steps::Seen(_) = steps {
+                let told = columns.len() + 3;
+                let span = Span {
+                    start_ms: source.start_ms(row.get(told)?),
+                    end_ms: source.start_ms(row.get(told + 1)?),
+                };
+                seen.entry(key)
+                    .and_modify(|seen| *seen = seen.or(span))
+                    .or_insert(span);
             }
             match &mut run {
                 Some((run_key, run_bytes)) if *run_key == key => run_bytes.add(bytes),

@@ -9,6 +9,8 @@ use crate::tier::{Rows, Tier};
 pub(super) enum Steps<'c> {
     /// One of everything.
     One,
+    /// The same, and it matters when the first and the last bytes were moved, to so many milliseconds.
+    Seen(i64),
     /// Of so many milliseconds each, beginning at multiples of it since 1970.
     Each(i64),
     /// Those of a calendar.
@@ -74,7 +76,7 @@ impl Steps<'_> {
             Rows::Tier(tier) => tier.start_ms(told + 1),
         };
         let counts_at_ms = match self {
-            Self::One | Self::Each(_) => start_ms,
+            Self::One | Self::Seen(_) | Self::Each(_) => start_ms,
             Self::Calendar(_) => start_ms + (end_ms - start_ms) / 2,
         };
         InStep {
@@ -86,7 +88,7 @@ impl Steps<'_> {
     /// Start of the step that an instant is in; 0 if there is only one.
     fn start_of(self, ms: i64) -> i64 {
         match self {
-            Self::One => 0,
+            Self::One | Self::Seen(_) => 0,
             Self::Each(length_ms) => ms - ms.rem_euclid(length_ms),
             Self::Calendar(edges) => edges.start_of(ms),
         }
@@ -98,8 +100,10 @@ impl Steps<'_> {
         let run = |from_ms: i64, until_ms: i64| (tier.ceil(from_ms), tier.floor(until_ms));
         let mut runs = match self {
             Self::One => vec![run(from_ms, until_ms)],
-            Self::Each(length_ms) if tier.divides(length_ms) => vec![run(from_ms, until_ms)],
-            Self::Each(_) => vec![],
+            Self::Each(length_ms) | Self::Seen(length_ms) if tier.divides(length_ms) => {
+                vec![run(from_ms, until_ms)]
+            }
+            Self::Each(_) | Self::Seen(_) => vec![],
             Self::Calendar(edges) => {
                 let mut runs: Vec<(i64, i64)> = Vec::new();
                 let mut begin = from_ms;

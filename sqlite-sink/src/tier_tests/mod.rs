@@ -1,10 +1,12 @@
 //! Tiers end to end: what a writer rolls up, deletes and folds is what a reader would sum up from
 //! windows.
 
+mod billing;
 mod calendar;
 mod folding;
 mod identity;
 mod months;
+mod processes;
 mod reduced;
 mod retention;
 mod rollup;
