@@ -19,6 +19,8 @@ export class Detail {
     this.panel = byId("detail");
     this.chart = new Chart(byId("detail-chart"));
     this.choice = null;
+    /** The processes of the last hour, as far as they are needed: when none is live. */
+    this.past = [];
     this.mode = "live";
     byId("detail-close").addEventListener("click", onClose);
     this.panel.addEventListener("keydown", (event) => {
@@ -40,6 +42,7 @@ export class Detail {
     this.panel.hidden = choice === null;
     document.body.classList.toggle("with-detail", choice !== null);
     if (choice === null || isOpenAlready) return;
+    this.past = [];
     setText(byId("detail-name"), this.title);
     byId("remotes-body").replaceChildren();
     setText(byId("remotes-note"), "Loading…");
@@ -66,7 +69,7 @@ export class Detail {
     setText(byId("detail-received"), rate(sum("receivedRate")));
     setText(byId("detail-sent"), rate(sum("sentRate")));
     setText(byId("detail-about"), about(processes, this.choice.pid));
-    this.showFacts(facts(processes));
+    this.showFacts(facts(processes.length > 0 ? processes : this.past));
     this.showMembers(processes);
     const totals = `${bytes(sum("receivedTotal"))} received, ${bytes(sum("sentTotal"))} sent`;
     setText(byId("detail-totals"), processes.length > 0 ? `${totals} since it was first seen` : "");
@@ -77,6 +80,7 @@ export class Detail {
   refreshPast() {
     if (!this.isOpen) return;
     this.refreshChart();
+    this.refreshIdentity();
     if (this.mode === "hour") this.refreshRemotes();
   }
 
@@ -135,6 +139,20 @@ export class Detail {
       });
     } catch (error) {
       if (choice === this.choice) setText(byId("detail-chart-note"), `No history: ${error.message}.`);
+    }
+  }
+
+  /** Of processes that are quiet, or gone, the history knows who they were. */
+  async refreshIdentity() {
+    const { choice, model } = this;
+    if (!model || model.find(choice).length > 0) return;
+    try {
+      const answer = await get("processes", { ...conditions(choice), since: "-1h", limit: MAX_MEMBERS });
+      if (choice !== this.choice) return;
+      this.past = answer.processes.map((row) => ({ ...row, identity: known(row) }));
+      this.refreshLive();
+    } catch {
+      // The chart says already that there is no history.
     }
   }
 
@@ -209,6 +227,9 @@ function copyButton(label, text) {
   });
   return [button];
 }
+
+/** What is known of a row of the history; what is not is null there, and absent among the live. */
+const known = (row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
 
 /** What the rows do not say. */
 function remotesNote({ rows, none, others }) {

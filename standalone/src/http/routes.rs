@@ -13,7 +13,7 @@ use warp::{Filter, Reply};
 use super::api::Api;
 use super::error::handle_rejection;
 use super::guard::guard;
-use super::{health, live, metrics, page, series, usage};
+use super::{health, live, metrics, page, processes, series, usage};
 
 /// Nothing but the page's own files; no script or style inside the markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -28,6 +28,8 @@ pub(super) fn routes(
         .or(usage::route(Arc::clone(&api)))
         .unify()
         .or(series::route(Arc::clone(&api)))
+        .unify()
+        .or(processes::route(Arc::clone(&api)))
         .unify()
         .or(live::route(Arc::clone(&api)))
         .unify();

@@ -178,7 +178,7 @@ async fn windows_follow_the_snapshot_as_they_come() {
 }
 
 /// What is known of a process of a desktop.
-fn well_known(usage: Usage) -> Usage {
+pub(super) fn well_known(usage: Usage) -> Usage {
     let process = Process {
         app: "firefox".to_owned(),
         command_line: Some(format!(

@@ -23,6 +23,8 @@ async fn every_route_refuses_what_it_does_not_know() {
         ("usage?limit=1&limit=2", "limit"),
         ("series?cursor=1", "cursor"),
         ("series?step=fast", "step"),
+        ("processes?group_by=app", "group_by"),
+        ("processes?order_by=local_port", "order_by"),
         ("live?pid=1", "pid"),
         ("live/remotes?pid=-1", "pid"),
         ("live/remotes?limit=0", "limit"),
