@@ -82,7 +82,7 @@ pub(crate) enum Identity {
     /// As much as leaves room for them.
     #[default]
     Brief,
-    /// All of it, in their place.
+    /// All of it, though none may be left.
     Whole,
 }
 

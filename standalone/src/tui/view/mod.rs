@@ -31,6 +31,9 @@ use crate::text::printable;
 /// From this height on, the two directions have a line each.
 const TALL: u16 = 18;
 
+/// Lines of which a table can say something: its heading, two rows and the total.
+const LEAST_TABLE: u16 = 4;
+
 /// Draws the whole screen.
 pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>, theme: Theme) {
     let area = frame.area();
@@ -78,7 +81,7 @@ fn detail(model: &Model, of: &RowKey, area: Rect, buffer: &mut Buffer, theme: Th
     let [identity, table] =
         Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
     who::draw(&facts, identity, buffer, theme);
-    if model.settings.identity == Identity::Whole && !facts.is_empty() {
+    if table.height < LEAST_TABLE && !facts.is_empty() {
         return;
     }
     let remotes = model.remote_table(of);
