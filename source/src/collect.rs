@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nettally_ebpf::flow::{FLAG_FOLDED, FlowCounters, FlowKey, ProcessKey};
 use nettally_ebpf::loss::Loss;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::kernel::{Counters, Drained, KernelError};
 use crate::pipeline::{
@@ -111,11 +111,14 @@ impl Collector {
             };
             losses.add(LossReason::DrainMismatch, count);
         }
-        self.processes.learn(
+        let forgotten = self.processes.learn(
             &processes,
             snapshots,
             Duration::from_nanos(drained.monotonic_ns),
         );
+        if !forgotten.is_empty() {
+            debug!(processes = forgotten.len(), "Forgot processes.");
+        }
         let rows = flows.len() as u64;
         let usage = flows
             .iter()
@@ -149,7 +152,7 @@ impl Collector {
         } else {
             self.processes.process(key.process)
         };
-        if !self.selection.selects(&process.name) {
+        if !self.selection.selects(&process) {
             return None;
         }
         let (sent_bytes, received_bytes) = windows::bytes(counters, losses);

@@ -8,7 +8,8 @@ use nettally_ebpf::flow::{Address, FLAG_UNRESOLVED, ProcessKey, ProcessRecord, p
 use super::*;
 use crate::config::NameSelection;
 use crate::pipeline::{Degradation, Remote};
-use crate::process::ProcFolder;
+use crate::process::testing::{FakeProc, FakeProcess};
+use crate::process::{Naming, ProcFolder};
 
 /// A kernel that hands out what a test put in.
 #[derive(Clone, Default)]
@@ -74,6 +75,10 @@ impl Counters for FakeKernel {
 
 impl FakeKernel {
     fn collector(&self, exclude: &[&str]) -> Collector {
+        self.collector_of(ProcFolder::new("/nonexistent"), exclude, true)
+    }
+
+    fn collector_of(&self, proc: ProcFolder, exclude: &[&str], tunnels: bool) -> Collector {
         let exclude = exclude.iter().map(|&glob| glob.to_owned()).collect();
         let names = NameSelection {
             include: Vec::new(),
@@ -82,8 +87,8 @@ impl FakeKernel {
         Collector::new(
             "network".to_owned(),
             Box::new(self.clone()),
-            ProcessTable::new(ProcFolder::new("/nonexistent")),
-            Selection::new(&names).unwrap(),
+            ProcessTable::new(proc, Naming::default(), 65_536),
+            Selection::new(&names, tunnels).unwrap(),
             clocks(0),
         )
     }
@@ -217,6 +222,33 @@ fn an_excluded_name_is_not_reported() {
     let batch = batch(&mut collector, 1);
     assert_eq!(batch.usage.len(), 1);
     assert_eq!(batch.usage[0].process.name, "wget");
+}
+
+#[test]
+fn tunnels_are_left_out_where_they_are_not_wanted() {
+    let proc = FakeProc::new();
+    proc.write("misc", "200 tun\n");
+    let openvpn = FakeProcess {
+        name: "openvpn",
+        files: &["/dev/null", "/dev/net/tun"],
+        ..FakeProcess::default()
+    };
+    proc.add(7, &openvpn);
+    for (tunnels, expected) in [(true, &["openvpn", "wget"][..]), (false, &["wget"])] {
+        let kernel = FakeKernel::default();
+        let mut collector = kernel.collector_of(proc.folder(), &[], tunnels);
+        kernel.moved(
+            vec![flow(7, 100, 20), flow(8, 1, 1)],
+            &[(7, "openvpn"), (8, "wget")],
+        );
+        let batch = batch(&mut collector, 1);
+        let names: Vec<_> = batch
+            .usage
+            .iter()
+            .map(|usage| &*usage.process.name)
+            .collect();
+        assert_eq!(names, expected);
+    }
 }
 
 #[test]

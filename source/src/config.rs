@@ -1,5 +1,7 @@
 //! What a user may set on the source `process_network`.
 
+mod identity;
+
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -9,6 +11,8 @@ use globset::Glob;
 use ipnet::IpNet;
 use nettally_ebpf::settings::MAX_NETWORKS;
 use serde::{Deserialize, Serialize};
+
+pub use identity::{AppRule, CommandLines};
 
 use crate::pipeline::{Problem, Protocol, Result, Source, SourceConfig, SourceContext};
 
@@ -31,10 +35,28 @@ pub struct ProcessNetworkConfig {
     /// Flows that fit into the kernel's table between two readings, 64 to 1048576. Beyond that,
     /// bytes stay exact, but share a row of their process without remote and ports. Default 65536.
     pub flow_table_entries: u32,
+    /// Processes that are remembered, 1024 to 1048576; each is kept for 10 minutes after its last
+    /// bytes. Beyond that those are forgotten that have moved nothing for longest, and looked up
+    /// anew when they do. Default 65536.
+    pub process_table_entries: u32,
+    /// Names for applications; the first that matches is taken. Default none.
+    pub apps: Vec<AppRule>,
+    /// What is told of the arguments of processes. Default `redacted`.
+    pub command_lines: CommandLines,
+    /// Regular expressions for what else is hidden in arguments: the first group of each match, or
+    /// all of it if there is no group, becomes `***`. Each argument is searched, then the whole
+    /// command line. Default none.
+    pub redact: Vec<String>,
+    /// Whether to report processes that hold a tun or tap device, such as VPN clients: what others
+    /// send through them, they send once more. Default true.
+    pub tunnels: bool,
 }
 
 /// What `flow_table_entries` may be.
 pub const FLOW_TABLE_ENTRIES: RangeInclusive<u32> = 64..=1_048_576;
+
+/// What `process_table_entries` may be.
+pub const PROCESS_TABLE_ENTRIES: RangeInclusive<u32> = 1024..=1_048_576;
 
 impl Default for ProcessNetworkConfig {
     fn default() -> Self {
@@ -46,6 +68,11 @@ impl Default for ProcessNetworkConfig {
             remotes: RemoteSelection::default(),
             processes: NameSelection::default(),
             flow_table_entries: 65_536,
+            process_table_entries: 65_536,
+            apps: Vec::new(),
+            command_lines: CommandLines::default(),
+            redact: Vec::new(),
+            tunnels: true,
         }
     }
 }
@@ -144,16 +171,27 @@ impl SourceConfig for ProcessNetworkConfig {
                 "empty, so nothing would be counted; allowed: tcp, udp, udplite, icmp, raw, sctp, packet",
             ));
         }
-        if !FLOW_TABLE_ENTRIES.contains(&self.flow_table_entries) {
-            problems.push(Problem::new(
+        for (key, entries, allowed, unit) in [
+            (
                 "flow_table_entries",
-                format!(
-                    "{} is not between {} and {} flows",
-                    self.flow_table_entries,
-                    FLOW_TABLE_ENTRIES.start(),
-                    FLOW_TABLE_ENTRIES.end()
-                ),
-            ));
+                self.flow_table_entries,
+                FLOW_TABLE_ENTRIES,
+                "flows",
+            ),
+            (
+                "process_table_entries",
+                self.process_table_entries,
+                PROCESS_TABLE_ENTRIES,
+                "processes",
+            ),
+        ] {
+            if !allowed.contains(&entries) {
+                let (least, most) = (allowed.start(), allowed.end());
+                problems.push(Problem::new(
+                    key,
+                    format!("{entries} is not between {least} and {most} {unit}"),
+                ));
+            }
         }
         let RemoteSelection { include, exclude } = &self.remotes;
         for (list, networks) in [("include", include), ("exclude", exclude)] {
@@ -179,6 +217,7 @@ impl SourceConfig for ProcessNetworkConfig {
                 }
             }
         }
+        problems.extend(identity::problems(&self.apps, &self.redact));
         if problems.is_empty() {
             Ok(())
         } else {
@@ -214,6 +253,41 @@ mod tests {
                 .collect();
             assert_eq!(problems, expected);
         }
+    }
+
+    #[test]
+    fn the_process_table_has_a_size_that_is_worth_having() {
+        for (entries, problem) in [
+            (1023, "1023 is not between 1024 and 1048576 processes"),
+            (1024, ""),
+            (1_048_576, ""),
+            (
+                1_048_577,
+                "1048577 is not between 1024 and 1048576 processes",
+            ),
+        ] {
+            let config = ProcessNetworkConfig {
+                process_table_entries: entries,
+                ..ProcessNetworkConfig::default()
+            };
+            let problems = config.validate().err().unwrap_or_default();
+            let expected: Vec<_> = (!problem.is_empty())
+                .then(|| Problem::new("process_table_entries", problem))
+                .into_iter()
+                .collect();
+            assert_eq!(problems, expected);
+        }
+    }
+
+    #[test]
+    fn rules_and_patterns_are_checked_with_the_rest() {
+        let config = ProcessNetworkConfig {
+            apps: vec![AppRule::default()],
+            redact: vec!["[".to_owned()],
+            ..ProcessNetworkConfig::default()
+        };
+        let places: Vec<_> = config.validate().unwrap_err();
+        assert_eq!(places.len(), 3, "{places:?}");
     }
 
     #[test]

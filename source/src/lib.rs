@@ -24,7 +24,9 @@ mod source;
 mod windows;
 
 #[cfg(feature = "bpf")]
-pub use config::{BackendChoice, NameSelection, ProcessNetworkConfig, RemoteSelection};
+pub use config::{
+    AppRule, BackendChoice, CommandLines, NameSelection, ProcessNetworkConfig, RemoteSelection,
+};
 #[cfg(feature = "bpf")]
 pub use kernel::{KernelReport, examine};
 

@@ -10,7 +10,7 @@ use crate::collect::Collector;
 use crate::config::ProcessNetworkConfig;
 use crate::kernel::{Kernel, KernelError};
 use crate::pipeline::{Event, EventSink, Result, SendError, Source, SourceContext};
-use crate::process::{ProcFolder, ProcessTable};
+use crate::process::{Naming, ProcFolder, ProcessTable};
 use crate::selection::Selection;
 use crate::windows::Clocks;
 
@@ -20,10 +20,15 @@ const MAX_FAILURES: u32 = 10;
 /// Loads the programs and returns the future that reads their counters.
 pub(crate) async fn build(config: ProcessNetworkConfig, cx: SourceContext) -> Result<Source> {
     let SourceContext { key, shutdown, out } = cx;
-    let selection = Selection::new(&config.processes)?;
+    let selection = Selection::new(&config.processes, config.tunnels)?;
+    let naming = Naming::new(&config)?;
+    let processes = ProcessTable::new(
+        ProcFolder::new("/proc"),
+        naming,
+        config.process_table_entries,
+    );
     let interval = Duration::from_secs_f64(config.scrape_interval_secs);
     let kernel = tokio::task::spawn_blocking(move || Kernel::load(&config)).await??;
-    let processes = ProcessTable::new(ProcFolder::new("/proc"));
     let collector = Collector::new(
         key.id().to_owned(),
         Box::new(kernel),

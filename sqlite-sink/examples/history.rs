@@ -129,7 +129,7 @@ fn write(
     tokio::runtime::Builder::new_multi_thread()
         .enable_time()
         .build()?
-        .block_on(Box::new(sink).run(events.boxed()))
+        .block_on(Box::new(sink.of_simulated_time()).run(events.boxed()))
         .map_err(|()| "the sink ended by a bug")?;
     Ok(stats.snapshot())
 }

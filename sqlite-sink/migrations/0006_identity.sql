@@ -89,6 +89,7 @@ CREATE INDEX process_identity ON process (pid, start_boottime_ns) WHERE id > 0;
 CREATE INDEX process_alike ON process (program_id, app_id, account_id, place_id) WHERE id < 0;
 CREATE INDEX process_fine ON process (seen_day) WHERE day_bucket IS NULL AND month_bucket IS NULL;
 CREATE INDEX process_day ON process (day_bucket) WHERE day_bucket IS NOT NULL;
+CREATE INDEX process_tunnel ON process (id) WHERE tunnel = 1;
 CREATE INDEX process_month ON process (month_bucket) WHERE month_bucket IS NOT NULL;
 
 ALTER TABLE remote ADD COLUMN seen_day INTEGER NOT NULL DEFAULT 0;

@@ -66,7 +66,8 @@ impl SqliteConfig {
             HoldLimits::default(),
         )
         .keeping(self.retention.keep(self.max_size_bytes))
-        .telling(self.top_remotes);
+        .telling(self.top_remotes)
+        .doubting()?;
         let stats = Arc::clone(writer.stats());
         // `max` turns what is no number, which `validate` refuses, into one.
         let flush_interval_secs = self.flush_interval_secs.clamp(0.1, 3600.0).max(0.1);

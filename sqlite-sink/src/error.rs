@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::backup;
 use crate::query::Field;
 
 /// An error of opening, writing or asking the database.
@@ -109,6 +110,39 @@ pub enum StoreError {
         /// What this build reads.
         known: i64,
     },
+    /// The file is of an older program, and the disk has no room for a copy of it, without which it
+    /// is not upgraded.
+    #[error(
+        "database {} must be upgraded, and a copy of it needs {needed_bytes} bytes where {free_bytes} are free; free some, or put a copy of your own at {}",
+        path.display(),
+        backup::place(path, *from).display()
+    )]
+    NoRoomForBackup {
+        /// The file.
+        path: PathBuf,
+        /// Its schema version.
+        from: i64,
+        /// What it takes.
+        needed_bytes: u64,
+        /// What there is.
+        free_bytes: u64,
+    },
+    /// The file is of an older program, and could not be brought to this one's schema.
+    #[error(
+        "cannot upgrade database {} from schema {from} to {to}; it is as it was, and a copy is at {}",
+        path.display(),
+        backup::place(path, *from).display()
+    )]
+    Upgrade {
+        /// The file.
+        path: PathBuf,
+        /// Its schema version.
+        from: i64,
+        /// This build's.
+        to: i64,
+        /// Why.
+        source: rusqlite::Error,
+    },
     /// Another program holds a lock on the file.
     #[error(
         "database {} is locked by another program; close it there and try again",
@@ -117,6 +151,28 @@ pub enum StoreError {
     Busy {
         /// The file.
         path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The file was moved or deleted while it was written, and somebody still reads it.
+    #[error(
+        "database {} was moved or deleted, and is still being read; a new one is begun when that ends",
+        path.display()
+    )]
+    MovedInUse {
+        /// Where the file was.
+        path: PathBuf,
+    },
+    /// The disk of the file, or the way to it, fails.
+    #[error(
+        "cannot reach database {} ({doing} failed); check its disk, `dmesg` may say more",
+        path.display()
+    )]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
         /// Why.
         source: rusqlite::Error,
     },
@@ -186,6 +242,12 @@ impl StoreError {
                 Self::Busy { path, source }
             }
             Some(ErrorCode::DiskFull) => Self::Full { path, source },
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
+            Some(ErrorCode::SystemIoFailure) => Self::Disk {
+                path,
+                doing,
+                source,
+            },
             _ => Self::Statement {
                 path,
                 doing,

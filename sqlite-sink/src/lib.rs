@@ -4,13 +4,14 @@
 //! the filter language included. It never asks the kernel and never prints.
 //!
 //! Read in this order: [`config`] (what a user sets, and how the sink is opened), `store` (the
-//! file: folder, lock, mode) and `schema` (its migrations, under `migrations/`), `tier` (minutes,
+//! file: folder, lock, mode), `schema` (its migrations, under `migrations/`) and `backup`, `tier` (minutes,
 //! hours, days) and `detail` (what they may not tell apart), `sink` (stream to thread), `writer`
 //! (hold, flush, retry, roll up, fold, delete), then [`query`] (questions, filters, times) and
 //! [`reader`] (answers).
 #![forbid(unsafe_code)]
 
 mod address;
+mod backup;
 pub mod config;
 mod detail;
 pub mod error;

@@ -2,7 +2,8 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::mem;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,7 +26,25 @@ pub(crate) struct Store {
     /// Closed before the lock is released: fields are dropped in order.
     pub(crate) connection: Connection,
     pub(crate) path: PathBuf,
-    _lock: File,
+    /// None if the file is closed, and the connection leads nowhere.
+    file: Option<FileId>,
+    lock: File,
+}
+
+/// What stays the same under whatever name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl From<&fs::Metadata> for FileId {
+    fn from(metadata: &fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
 }
 
 impl Store {
@@ -44,11 +63,78 @@ impl Store {
         let lock = lock(&path)?;
         create_file(&path)?;
         let connection = connect(&path)?;
+        let file = identify(&path)?;
         Ok(Self {
             connection,
             path,
-            _lock: lock,
+            file,
+            lock,
         })
+    }
+
+    /// Whether the path still leads to the file that is open: what is written to one that was
+    /// moved or deleted, nobody finds.
+    pub(crate) fn is_in_place(&self) -> bool {
+        match fs::metadata(&self.path) {
+            Ok(metadata) => self.file == Some(FileId::from(&metadata)),
+            Err(error) => self.file.is_some() && error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
+    /// Opens or creates what the path leads to now. If that fails the store stays closed: try again.
+    pub(crate) fn reopen(&mut self) -> Result<(), StoreError> {
+        self.close()?;
+        create_folder(&self.path)?;
+        if !self.holds_lock() {
+            self.lock = lock(&self.path)?;
+        }
+        create_file(&self.path)?;
+        self.connection = connect(&self.path)?;
+        self.file = identify(&self.path)?;
+        Ok(())
+    }
+
+    /// Leaves the open file whole, wherever it is, and lets go of it and of its log, whose name is
+    /// that of the next file's: SQLite would take the one for the other.
+    fn close(&mut self) -> Result<(), StoreError> {
+        if self.file.is_none() {
+            return Ok(());
+        }
+        let failed =
+            |source| StoreError::statement(&self.path, "closing a file that was moved", source);
+        let is_busy: bool = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .map_err(failed)?;
+        if is_busy {
+            return Err(StoreError::MovedInUse {
+                path: self.path.clone(),
+            });
+        }
+        self.connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .map_err(failed)?;
+        let nowhere = Connection::open_in_memory().map_err(failed)?;
+        drop(mem::replace(&mut self.connection, nowhere));
+        self.file = None;
+        Ok(())
+    }
+
+    /// Whether the lock is still beside the file, so that others meet it.
+    fn holds_lock(&self) -> bool {
+        let held = self.lock.metadata();
+        let beside = fs::metadata(lock_path(&self.path));
+        matches!((held, beside), (Ok(held), Ok(beside)) if FileId::from(&held) == FileId::from(&beside))
+    }
+}
+
+fn identify(path: &Path) -> Result<Option<FileId>, StoreError> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(FileId::from(&metadata))),
+        Err(source) => Err(StoreError::Create {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
@@ -72,9 +158,7 @@ fn create_folder(path: &Path) -> Result<(), StoreError> {
 /// Takes the lock beside the file. A lock on the file itself would not do: closing any handle to
 /// it drops the locks that SQLite holds on it.
 fn lock(path: &Path) -> Result<File, StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let lock_path = PathBuf::from(name);
+    let lock_path = lock_path(path);
     let failed = |source: io::Error| StoreError::Create {
         path: lock_path.clone(),
         source,
@@ -92,6 +176,12 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
 }
 
 /// Creates an empty file, private from its first moment; SQLite gives its log the same mode.

@@ -8,10 +8,8 @@
 )]
 mod support;
 
-use std::future::Future;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
@@ -19,22 +17,7 @@ use nettally_source::pipeline::{
     ComponentKey, Event, SinkConfig as _, SinkContext, StreamSink as _,
 };
 use nettally_sqlite_sink::{Reader, StoreError};
-use support::{config, event, open, sent_bytes};
-
-/// Waits for a fact, not for a time.
-async fn until<T, F: Future<Output = Option<T>>>(mut fact: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(found) = fact().await {
-            return found;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "it did not happen within 20 seconds"
-        );
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
+use support::{config, event, open, sent_bytes, until};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777

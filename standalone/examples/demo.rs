@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::{SinkExt as _, StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use nettally::http::{ApiState, serve};
+use nettally::http::{ApiState, Doors, serve};
 use nettally::live::Live;
 use nettally_source::{
     Attribution, Container, Degradation, Event, HealthReport, LossCount, LossReason, Losses,
@@ -393,12 +393,17 @@ async fn main() -> anyhow::Result<()> {
         database: Some(path),
         sinks: Vec::new(),
         started: now(),
+        token: None,
+    };
+    let doors = Doors {
+        network: listener,
+        socket: None,
     };
     let stop = async {
         // Without a handler for it, ctrl-c ends the demo all the same.
         drop(tokio::signal::ctrl_c().await);
     };
-    let serving = tokio::spawn(serve(listener, state, stop));
+    let serving = tokio::spawn(serve(doors, state, stop));
 
     let begun = now();
     for ago in (1..3_600 / 5).rev() {

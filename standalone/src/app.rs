@@ -9,7 +9,7 @@ mod plan;
 mod running;
 mod start;
 
-pub use plan::{BuildSink, BuiltSink, Plan, SinkPlan, SourcePlan};
+pub use plan::{ApiPlan, BuildSink, BuiltSink, Plan, SinkPlan, SocketPlan, SourcePlan};
 pub use running::Running;
 pub use start::start;
 

@@ -2,20 +2,24 @@
 //!
 //! Read in this order: [`cli`] (commands), [`config`] (YAML to typed), [`app`] (the composition
 //! root: wires source, topology, sinks and faces, and joins them), [`topology`] (one bounded queue
-//! per sink), then the sinks and faces: [`statsd`], [`live`], [`http`], [`tui`], and [`encode`]
-//! (events as lines for other programs). [`audit`] stands apart: it holds nettally's counts against
-//! the kernel's own.
+//! per sink), then the sinks and faces: [`statsd`], [`vector`] and [`http_sink`] (which share
+//! [`delivery`]), [`live`], [`http`], [`tui`], and [`encode`] (events for other programs). [`audit`]
+//! stands apart: it holds nettally's counts against the kernel's own.
 #![forbid(unsafe_code)]
 
 pub mod app;
 pub mod audit;
 pub mod cli;
 pub mod config;
+pub mod delivery;
 pub mod encode;
 pub mod http;
+pub mod http_sink;
 mod identity;
 pub mod live;
+mod machine;
 pub mod statsd;
 pub mod text;
 pub mod topology;
 pub mod tui;
+pub mod vector;

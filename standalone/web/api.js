@@ -1,5 +1,7 @@
 // Talking to the daemon.
 
+import { askForToken } from "./login.js";
+
 const BASE = "/api/v1/";
 
 /** An answer that is an error, or none at all. `code` is null if the daemon was not reached. */
@@ -25,6 +27,7 @@ export async function get(path, parameters = {}) {
   const body = await response.json().catch(() => null);
   if (response.ok && body !== null) return body;
   const { message = `unexpected answer ${response.status}`, code = "unknown" } = body?.error ?? {};
+  if (code === "token_required") askForToken();
   throw new ApiFailure(message, code);
 }
 
@@ -44,6 +47,8 @@ export function follow(onEvent, onConnection) {
     onConnection(false);
     // The browser retries a broken stream by itself, but gives up on an answer that is an error.
     if (source.readyState === EventSource.CLOSED) {
+      // It does not say which error: if the token is missing, this asks for it.
+      get("health").catch(() => {});
       setTimeout(() => follow(onEvent, onConnection), RETRY_MS);
     }
   };

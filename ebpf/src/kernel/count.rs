@@ -155,7 +155,11 @@ fn first() -> FlowCounters {
 #[inline(never)]
 fn add_without_flow(buffer: u32, key: &FlowKey, is_sent: bool, bytes: i64) {
     let moved = moved(is_sent, bytes);
-    let overflow = if buffer == 0 { &OVERFLOW_0 } else { &OVERFLOW_1 };
+    let overflow = if buffer == 0 {
+        &OVERFLOW_0
+    } else {
+        &OVERFLOW_1
+    };
     lose(Loss::FlowsFull, moved);
     let folded = FlowKey {
         process: key.process,

@@ -9,7 +9,8 @@ use aya_ebpf::bindings::BPF_ANY;
 use aya_ebpf::btf_maps::{Array, HashMap, LruHashMap, RingBuf};
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::helpers::generated::{
-    bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_kernel_str, bpf_probe_read_user, bpf_ringbuf_output,
+    bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_kernel_str, bpf_probe_read_user,
+    bpf_ringbuf_output,
 };
 use aya_ebpf::macros::btf_map;
 use nettally_ebpf::flow::{COMM_LENGTH, MAX_PROCESSES, ProcessKey};
@@ -23,8 +24,12 @@ use nettally_ebpf::snapshot::{
 use crate::globals::{identity, offset, setting};
 use crate::losses::note;
 
-/// Components of the path of an executable or working directory, mounts on the way included.
-const MAX_STEPS: u32 = 48;
+/// Components of the path of an executable, mounts on the way included. The verifier takes each of
+/// these steps, in every program.
+const EXE_STEPS: u32 = 32;
+
+/// The same for a working directory.
+const DIRECTORY_STEPS: u32 = 24;
 
 /// Control groups in each other.
 const MAX_GROUPS: u32 = 16;
@@ -126,7 +131,7 @@ unsafe fn fill(draft: *mut Draft, process: &ProcessKey) {
 
         let memory: *const c_void = follow(draft, task, identity!(task_mm));
         let exe: *const c_void = follow(draft, memory, identity!(mm_exe_file));
-        path(draft, exe, identity!(file_path), EXE_LIMIT, EXE_CUT);
+        path(draft, exe, identity!(file_path), EXE_STEPS, EXE_LIMIT, EXE_CUT);
         (*draft).head.exe_end = (*draft).head.arguments_end;
         let places: *const c_void = follow(draft, task, identity!(task_fs));
         if !memory.is_null() {
@@ -134,6 +139,7 @@ unsafe fn fill(draft: *mut Draft, process: &ProcessKey) {
                 draft,
                 places,
                 identity!(fs_pwd),
+                DIRECTORY_STEPS,
                 DIRECTORY_LIMIT,
                 DIRECTORY_CUT,
             );
@@ -209,7 +215,14 @@ unsafe fn parents(draft: *mut Draft, task: *const c_void) {
 /// # Safety
 /// As for [`fill`].
 #[inline(always)]
-unsafe fn path(draft: *mut Draft, holder: *const c_void, at: u32, limit: usize, cut: u32) {
+unsafe fn path(
+    draft: *mut Draft,
+    holder: *const c_void,
+    at: u32,
+    steps: u32,
+    limit: usize,
+    cut: u32,
+) {
     if holder.is_null() {
         return;
     }
@@ -218,7 +231,7 @@ unsafe fn path(draft: *mut Draft, holder: *const c_void, at: u32, limit: usize, 
         let mut mount: *const c_void = follow(draft, holder, at + identity!(path_mount));
         let mut entry: *const c_void = follow(draft, holder, at + identity!(path_entry));
         let mut step = 0;
-        while step < MAX_STEPS {
+        while step < steps {
             let root: *const c_void = follow(draft, mount, identity!(vfsmount_root));
             if entry == root {
                 let whole = mount.wrapping_byte_sub(identity!(mount_vfsmount) as usize);
@@ -252,42 +265,48 @@ unsafe fn path(draft: *mut Draft, holder: *const c_void, at: u32, limit: usize, 
 unsafe fn control_group(draft: *mut Draft, task: *const c_void) {
     // SAFETY: by contract.
     unsafe {
-        let set: *const c_void = follow(draft, task, identity!(task_cgroups));
-        let before = (*draft).head.arguments_end;
-        group_path(draft, follow(draft, set, identity!(css_set_default)));
-        let mut index = 0;
-        while index < V1_HIERARCHIES {
-            let at = crate::globals::read(&crate::globals::IDENTITY.css_set_v1[index]);
-            if (*draft).head.arguments_end == before && at != NO_OFFSET {
-                let state: *const c_void = follow(draft, set, at);
-                group_path(draft, follow(draft, state, identity!(css_cgroup)));
-            }
-            index += 1;
-        }
-    }
-}
-
-/// # Safety
-/// As for [`fill`].
-#[inline(always)]
-unsafe fn group_path(draft: *mut Draft, group: *const c_void) {
-    // SAFETY: by contract.
-    unsafe {
-        let mut node: *const c_void = follow(draft, group, identity!(cgroup_node));
+        let mut node = group_node(draft, task);
         let mut step = 0;
         while step < MAX_GROUPS {
-            let outer: *const c_void = follow(draft, node, identity!(node_parent));
+            let outer = follow(draft, node, identity!(node_parent));
             // The root has no name worth telling.
             if outer.is_null() {
                 return;
             }
-            if !append(draft, follow(draft, node, identity!(node_name)), CGROUP_LIMIT) {
+            let name = follow(draft, node, identity!(node_name));
+            if !append(draft, name, CGROUP_LIMIT) {
                 break;
             }
             node = outer;
             step += 1;
         }
         (*draft).head.cut |= CGROUP_CUT;
+    }
+}
+
+/// The control group in version 2, or if that is the root, in the first of the version 1 hierarchies
+/// where it is not.
+///
+/// # Safety
+/// As for [`fill`]; `task` must be a `task_struct`.
+#[inline(always)]
+unsafe fn group_node(draft: *mut Draft, task: *const c_void) -> *const c_void {
+    // SAFETY: by contract.
+    unsafe {
+        let set = follow(draft, task, identity!(task_cgroups));
+        let group = follow(draft, set, identity!(css_set_default));
+        let mut node = follow(draft, group, identity!(cgroup_node));
+        let mut index = 0;
+        while index < V1_HIERARCHIES {
+            let at = crate::globals::read(&crate::globals::IDENTITY.css_set_v1[index]);
+            if at != NO_OFFSET && follow(draft, node, identity!(node_parent)).is_null() {
+                let state = follow(draft, set, at);
+                let group = follow(draft, state, identity!(css_cgroup));
+                node = follow(draft, group, identity!(cgroup_node));
+            }
+            index += 1;
+        }
+        node
     }
 }
 

@@ -21,5 +21,9 @@ pub(crate) fn soak(seconds: u64) -> Result<()> {
         .args(PACKAGE)
         .args(["--features", "real-kernel", "--test", "real_kernel"])
         .args(["--", "--nocapture", "churn"])
-        .env("NETTALLY_CHURN_SECONDS", seconds.to_string()))
+        .env("NETTALLY_CHURN_SECONDS", seconds.to_string()))?;
+    run(cargo("test")
+        .args(["--package", "nettally-sqlite-sink", "--test", "kill"])
+        .args(["--", "--nocapture"])
+        .env("NETTALLY_KILLS", "200"))
 }

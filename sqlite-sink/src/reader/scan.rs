@@ -422,7 +422,11 @@ fn statement(
 /// Folded rows that a filter refuses, and would not if what is folded were as it suits; none where
 /// nothing can be folded.
 fn undecided_statement(filter: &Filter, outside: Option<i64>, walk: Walk) -> Option<Sql> {
-    if filter.detail() == Detail::NONE {
+    let tested = Detail {
+        processes: filter.detail().processes && walk.rows().fold_processes(),
+        ..filter.detail()
+    };
+    if tested == Detail::NONE {
         return None;
     }
     let mut sql = statement((&[], Steps::One), Some(&filter.at_best()), outside, walk);

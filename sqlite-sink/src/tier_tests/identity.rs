@@ -154,6 +154,44 @@ fn short_lived_processes_are_one_in_days_and_go_with_their_hours() {
 }
 
 #[test]
+fn a_file_that_forgets_its_hours_does_not_grow_by_what_lived_for_a_moment() {
+    let history = History::new();
+    let mut writer = history.writer().keeping(keeping(1, 1)).telling(Some(1));
+    let tables = [
+        "process",
+        "remote",
+        "command_line",
+        "app",
+        "time_window",
+        "hour_usage",
+    ];
+    let mut sizes: Vec<Vec<Value>> = Vec::new();
+    for day in 0..120_u32 {
+        let mut batch = one_row(i64::from(day) * DAY, 1000);
+        batch.usage = (0..10_u32)
+            .map(|n| {
+                let host = format!("10.{day}.0.{n}");
+                let process = short_lived(100 * day + n);
+                // The first moves most, and is told in its day.
+                let remote = remote(if n == 0 { "192.0.2.1" } else { &host }, 443);
+                usage(process, remote, if n == 0 { 1000 } else { 1 }, 0)
+            })
+            .collect();
+        writer.accept(Arc::new(batch));
+        settle(&mut writer);
+        if day == 29 || day == 119 {
+            sizes.push(tables.iter().map(|table| count(&history, table)).collect());
+        }
+    }
+    writer.finish();
+    assert_eq!(sizes[0], sizes[1], "{tables:?}");
+    assert_eq!(
+        history.ask(&[], "unit=poll.service").total,
+        bytes(120 * 1009, 0)
+    );
+}
+
+#[test]
 fn processes_are_told_apart_while_hours_are_left() {
     let history = History::new();
     let mut writer = history.writer().keeping(keeping(1, 1000));

@@ -1,9 +1,10 @@
 //! The writer: holds batches until the next flush, and until a flush succeeds; then it rolls up
 //! what is closed and deletes what is too old.
 //!
-//! It knows neither clock nor channel: whoever drives it says when to flush.
+//! It knows no channel: whoever drives it says when to flush, and how long the machine has run.
 
 mod bucket;
+mod clock;
 mod dimensions;
 mod fold;
 mod gap;
@@ -16,6 +17,10 @@ mod stats;
 mod transaction;
 
 #[cfg(test)]
+mod clock_tests;
+#[cfg(test)]
+mod size_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
@@ -24,6 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nettally_source::pipeline::UsageBatch;
+use rustix::time::{ClockId, clock_gettime};
 use tracing::{error, info, warn};
 
 pub(crate) use dimensions::{FOLDED_PORT, NO_PORT, NO_REMOTE, OTHER, UNRESOLVED};
@@ -31,7 +37,9 @@ pub(crate) use retention::Keep;
 pub use stats::{WriterCounters, WriterStats};
 
 use crate::error::{StoreError, one_line};
+use crate::moment::{floor_ms, from_ms};
 use crate::store::Store;
+use clock::Clock;
 use dimensions::Dimensions;
 use gap::Gap;
 use retention::Deleted;
@@ -59,6 +67,9 @@ impl Default for HoldLimits {
 /// A failure is logged once, then again after this many flushes that failed alike.
 const FAILURES_PER_LOG_LINE: u64 = 60;
 
+/// After a failure, storing about so many rows tells whether it works again.
+const ROWS_TO_TRY: usize = 2000;
+
 /// After this long the rest of what is to be rolled up waits for the next flush, so that a file with
 /// much of it, such as one of an older version, keeps taking rows.
 const ROLLUP_BUDGET: Duration = Duration::from_millis(500);
@@ -78,6 +89,8 @@ pub(crate) struct Writer {
     held: VecDeque<Arc<UsageBatch>>,
     held_weight: usize,
     gap: Option<Gap>,
+    /// None if windows are believed whatever they say.
+    clock: Option<Clock>,
     /// Flushes that failed since the last that did not.
     failures: u64,
     /// The same of rolling up and deleting.
@@ -98,6 +111,7 @@ impl Writer {
             held: VecDeque::new(),
             held_weight: 0,
             gap: None,
+            clock: None,
             failures: 0,
             upkeep_failures: 0,
             stats: Arc::default(),
@@ -113,6 +127,21 @@ impl Writer {
     /// Tells apart so many remotes of a minute, hour or day; without, all.
     pub(crate) fn telling(mut self, top_remotes: Option<u32>) -> Self {
         self.top_remotes = top_remotes;
+        self
+    }
+
+    /// Does not believe windows that are far ahead of the time that has passed.
+    pub(crate) fn doubting(mut self) -> Result<Self, StoreError> {
+        self.clock = Some(
+            Clock::of_file(&self.store.connection)
+                .map_err(|source| StoreError::statement(&self.store.path, "reading it", source))?,
+        );
+        Ok(self)
+    }
+
+    /// Believes them.
+    pub(crate) fn believing(mut self) -> Self {
+        self.clock = None;
         self
     }
 
@@ -136,31 +165,102 @@ impl Writer {
     /// Stores what is held, in one transaction; keeps it if that fails. Then rolls up the buckets
     /// that are closed and deletes what is too old, each in small transactions of their own.
     pub(crate) fn flush(&mut self) {
+        self.flush_at(since_boot());
+    }
+
+    fn flush_at(&mut self, since_boot: Duration) {
+        if !self.store.is_in_place()
+            && let Err(error) = self.begin_anew()
+        {
+            return self.failed(&error, 0.0);
+        }
         self.store_held();
         if self.failures == 0 {
-            match self.roll_up().and_then(|()| self.delete_old()) {
+            let now_ms = self.now_ms(since_boot);
+            match self.roll_up(now_ms).and_then(|()| self.delete_old(now_ms)) {
                 Ok(()) => self.upkeep_failures = 0,
                 Err(source) => self.upkeep_failed(source),
             }
         }
     }
 
-    fn store_held(&mut self) {
-        if self.held.is_empty() && self.gap.is_none() {
-            return;
+    /// Goes on with what the path leads to, after the file was moved or deleted.
+    fn begin_anew(&mut self) -> Result<(), StoreError> {
+        self.dimensions.forget();
+        self.store.reopen()?;
+        self.stats.update(|stats| stats.begun_anew += 1);
+        warn!(
+            sink = self.sink,
+            path = %self.store.path.display(),
+            "The database was moved or deleted while it was written; the history goes on in a new file."
+        );
+        Ok(())
+    }
+
+    /// No rows of buckets are made or deleted for times after this.
+    fn now_ms(&mut self, since_boot: Duration) -> i64 {
+        let Some(clock) = &mut self.clock else {
+            return i64::MAX;
+        };
+        let Some(newest) = self.stats.snapshot().flushed_until else {
+            return clock.believed_ms();
+        };
+        let was_ahead = clock.is_ahead();
+        let now_ms = clock.look(floor_ms(newest), since_boot);
+        let is_ahead = clock.is_ahead();
+        if is_ahead && !was_ahead {
+            warn!(
+                sink = self.sink,
+                clock = %newest,
+                expected = %from_ms(now_ms),
+                "The clock is far ahead of the history; if it stays so for hours, old rows go."
+            );
         }
+        self.stats.update(|stats| stats.clock_ahead = is_ahead);
+        now_ms
+    }
+
+    fn store_held(&mut self) {
+        if self.failures > 0 {
+            // A little first: as long as that fails, the rest costs no time.
+            let few = self.batches_of(ROWS_TO_TRY);
+            self.store_oldest(few);
+        }
+        if self.failures == 0 && (!self.held.is_empty() || self.gap.is_some()) {
+            self.store_oldest(self.held.len());
+        }
+    }
+
+    /// How many of the oldest batches have so many rows.
+    fn batches_of(&self, rows: usize) -> usize {
+        let mut weight_before = 0;
+        self.held
+            .iter()
+            .take_while(|batch| {
+                let is_before = weight_before < rows;
+                weight_before += weight(batch);
+                is_before
+            })
+            .count()
+    }
+
+    /// Stores so many of the oldest batches, in one transaction.
+    fn store_oldest(&mut self, batches: usize) {
         let begin = Instant::now();
         self.dimensions.forget_if_many();
         let outcome = transaction::store(
             &mut self.store.connection,
             &mut self.dimensions,
-            self.held.iter(),
+            self.held.iter().take(batches),
             self.gap.as_ref(),
         );
         let milliseconds = begin.elapsed().as_secs_f64() * 1000.0;
         match outcome {
-            Ok(stored) => self.succeeded(stored, milliseconds),
-            Err(source) => self.failed(source, milliseconds),
+            Ok(stored) => self.succeeded(stored, batches, milliseconds),
+            Err(source) => {
+                let error = StoreError::statement(&self.store.path, "storing rows", source);
+                self.failed(&error, milliseconds);
+            }
         }
     }
 
@@ -192,10 +292,11 @@ impl Writer {
         }
     }
 
-    fn succeeded(&mut self, stored: Stored, milliseconds: f64) {
-        self.held.clear();
-        self.held_weight = 0;
+    fn succeeded(&mut self, stored: Stored, batches: usize, milliseconds: f64) {
+        let weight: usize = self.held.drain(..batches).map(|batch| weight(&batch)).sum();
+        self.held_weight -= weight;
         self.gap = None;
+        let rows_held = self.held_rows();
         if mem::take(&mut self.failures) > 0 {
             info!(sink = self.sink, rows = stored.rows, "Storing works again.");
         }
@@ -205,19 +306,19 @@ impl Writer {
             stats.sent_bytes = stats.sent_bytes.saturating_add(stored.sent_bytes);
             stats.received_bytes = stats.received_bytes.saturating_add(stored.received_bytes);
             stats.saturated += stored.saturated;
-            stats.rows_held = 0;
+            stats.rows_held = rows_held;
             stats.last_error = None;
             stats.flushed_until = stored.until.or(stats.flushed_until);
             stats.last_flush_ms = milliseconds;
         });
     }
 
-    fn roll_up(&mut self) -> rusqlite::Result<()> {
+    fn roll_up(&mut self, now_ms: i64) -> rusqlite::Result<()> {
         let begin = Instant::now();
         while begin.elapsed() < ROLLUP_BUDGET {
             let step_begin = Instant::now();
             let Some(Rolled { rows, saturated }) =
-                rollup::step(&mut self.store.connection, self.top_remotes)?
+                rollup::step(&mut self.store.connection, self.top_remotes, now_ms)?
             else {
                 break;
             };
@@ -231,10 +332,10 @@ impl Writer {
         Ok(())
     }
 
-    fn delete_old(&mut self) -> rusqlite::Result<()> {
+    fn delete_old(&mut self, now_ms: i64) -> rusqlite::Result<()> {
         let begin = Instant::now();
         while begin.elapsed() < RETENTION_BUDGET {
-            match retention::step(&mut self.store.connection, &self.keep)? {
+            match retention::step(&mut self.store.connection, &self.keep, now_ms)? {
                 Some(Deleted::Usage(rows)) => {
                     self.stats.update(|stats| stats.deleted_rows += rows);
                 }
@@ -242,6 +343,21 @@ impl Writer {
                 None => break,
             }
         }
+        let used_bytes = retention::used_bytes(&self.store.connection)?;
+        let over_size = self.keep.size_bytes.is_some_and(|most| used_bytes > most);
+        let was_over = self.stats.snapshot().over_size;
+        if over_size && !was_over {
+            warn!(
+                sink = self.sink,
+                used_bytes,
+                max_size_bytes = self.keep.size_bytes,
+                "The database is larger than it may be; what can go goes step by step."
+            );
+        }
+        self.stats.update(|stats| {
+            stats.used_bytes = used_bytes;
+            stats.over_size = over_size;
+        });
         Ok(())
     }
 
@@ -266,14 +382,10 @@ impl Writer {
         });
     }
 
-    fn failed(&mut self, source: rusqlite::Error, milliseconds: f64) {
+    fn failed(&mut self, error: &StoreError, milliseconds: f64) {
         // Numbers of rows that were rolled back must not be used again.
         self.dimensions.forget();
-        let error = one_line(&StoreError::statement(
-            &self.store.path,
-            "storing rows",
-            source,
-        ));
+        let error = one_line(error);
         let rows_held = self.held_rows();
         if self.failures.is_multiple_of(FAILURES_PER_LOG_LINE) {
             warn!(
@@ -313,6 +425,12 @@ impl Writer {
     fn held_rows(&self) -> u64 {
         rows(&self.held)
     }
+}
+
+/// How long the machine has run, sleep included.
+fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::try_from(time).expect("a boot is before now")
 }
 
 fn rows(batches: &VecDeque<Arc<UsageBatch>>) -> u64 {

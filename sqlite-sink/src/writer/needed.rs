@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, Result, named_params};
 
-use crate::tier::{Rows, Tier};
+use crate::tier::Tier;
 
 /// Names deleted in a step.
 const NAMES_PER_STEP: usize = 2000;
@@ -104,10 +104,27 @@ pub(super) fn collect(file: &Connection, oldest_fine_ms: i64) -> Result<u64> {
     Ok(deleted as u64)
 }
 
-/// Whether rows tell processes apart that are alike.
-pub(super) const fn is_fine(rows: Rows) -> bool {
-    match rows {
-        Rows::Windows => true,
-        Rows::Tier(tier) => column(tier).is_none(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::History;
+
+    #[test]
+    fn nothing_is_walked_to_find_what_nothing_needs() {
+        let history = History::with(vec![]);
+        for (table, condition) in UNNEEDED {
+            let file = Connection::open(history.path()).unwrap();
+            let plan: String = file
+                .query_row(
+                    &format!("EXPLAIN QUERY PLAN SELECT id FROM {table} WHERE {condition}"),
+                    named_params! { ":day": 0 },
+                    |row| row.get("detail"),
+                )
+                .unwrap();
+            assert!(
+                plan.ends_with(&format!("{table}_fine (seen_day<?)")),
+                "{plan}"
+            );
+        }
     }
 }

@@ -57,10 +57,12 @@ pub(crate) enum Deleted {
 }
 
 /// Deletes some of what need not be kept, or that nothing refers to; none if there is nothing to do.
-pub(crate) fn step(file: &mut Connection, keep: &Keep) -> Result<Option<Deleted>> {
-    let Some(now_ms) = flushed_until_ms(file)? else {
+/// It is no later than `now_ms`.
+pub(crate) fn step(file: &mut Connection, keep: &Keep, now_ms: i64) -> Result<Option<Deleted>> {
+    let Some(newest_ms) = flushed_until_ms(file)? else {
         return Ok(None);
     };
+    let now_ms = now_ms.min(newest_ms);
     let kept = KeptFrom::read(file)?;
     let rolled = RolledUntil::read(file)?;
     for rows in Rows::ALL {
@@ -87,7 +89,7 @@ pub(crate) fn step(file: &mut Connection, keep: &Keep) -> Result<Option<Deleted>
     Ok(None)
 }
 
-fn flushed_until_ms(file: &Connection) -> Result<Option<i64>> {
+pub(super) fn flushed_until_ms(file: &Connection) -> Result<Option<i64>> {
     file.prepare_cached("SELECT flushed_until_ms FROM progress")?
         .query_row([], |row| row.get(0))
 }
@@ -120,7 +122,8 @@ fn pragma(file: &Connection, name: &str) -> Result<i64> {
     file.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
 }
 
-fn used_bytes(file: &Connection) -> Result<u64> {
+/// Bytes of the file without its log and its free pages.
+pub(super) fn used_bytes(file: &Connection) -> Result<u64> {
     let pages = pragma(file, "page_count")? - pragma(file, "freelist_count")?;
     Ok(pages.unsigned_abs() * pragma(file, "page_size")?.unsigned_abs())
 }
@@ -182,7 +185,7 @@ fn delete(file: &mut Connection, rows: Rows, until_ms: i64) -> Result<Deleted> {
 /// Deletes some processes and remotes that nothing refers to; whether there were any.
 fn delete_names(file: &mut Connection, now_ms: i64) -> Result<bool> {
     let mut oldest_fine_ms = now_ms;
-    for rows in Rows::ALL.into_iter().filter(|rows| needed::is_fine(*rows)) {
+    for rows in Rows::ALL.into_iter().filter(|rows| !rows.fold_processes()) {
         oldest_fine_ms = oldest_ms(file, rows)?.unwrap_or(now_ms).min(oldest_fine_ms);
     }
     if !needed::any(file, oldest_fine_ms)? {

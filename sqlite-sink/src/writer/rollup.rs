@@ -35,9 +35,14 @@ struct Due {
 }
 
 /// Rolls up the next closed bucket, the finest tier's first; none if there is none.
-pub(crate) fn step(file: &mut Connection, top_remotes: Option<u32>) -> Result<Option<Rolled>> {
+/// It is no later than `now_ms`.
+pub(crate) fn step(
+    file: &mut Connection,
+    top_remotes: Option<u32>,
+    now_ms: i64,
+) -> Result<Option<Rolled>> {
     for tier in Tier::ALL {
-        let Some(Due { bucket, until_ms }) = due(file, tier)? else {
+        let Some(Due { bucket, until_ms }) = due(file, tier, now_ms)? else {
             continue;
         };
         let transaction = file.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -55,7 +60,7 @@ pub(crate) fn step(file: &mut Connection, top_remotes: Option<u32>) -> Result<Op
     Ok(None)
 }
 
-fn due(file: &Connection, tier: Tier) -> Result<Option<Due>> {
+fn due(file: &Connection, tier: Tier, now_ms: i64) -> Result<Option<Due>> {
     let rolled = RolledUntil::read(file)?;
     let source_until: Option<i64> = match tier.finer() {
         None => file
@@ -63,7 +68,7 @@ fn due(file: &Connection, tier: Tier) -> Result<Option<Due>> {
             .query_row([], |row| row.get(0))?,
         Some(finer) => rolled.of(finer),
     };
-    let Some(closed_until) = source_until.map(|until_ms| tier.floor(until_ms)) else {
+    let Some(closed_until) = source_until.map(|until_ms| tier.floor(until_ms.min(now_ms))) else {
         return Ok(None);
     };
     let begin = rolled.of(tier);

@@ -43,6 +43,15 @@ pub struct WriterCounters {
     pub deleted_rows: u64,
     /// Times that rolling up or deleting failed; it is tried again.
     pub failed_upkeeps: u64,
+    /// Bytes of the file without its log and its free pages.
+    pub used_bytes: u64,
+    /// Whether that is more than the configuration allows, as there is not enough yet that may go.
+    pub over_size: bool,
+    /// Times that the file was moved or deleted, and another begun in its place.
+    pub begun_anew: u64,
+    /// Whether windows are so far ahead of the time that has passed that nothing is deleted for them
+    /// yet.
+    pub clock_ahead: bool,
     /// Milliseconds that the last rollup took.
     pub last_rollup_ms: f64,
 }

@@ -224,6 +224,28 @@ fn a_full_disk_holds_rows_and_recovers_by_itself() {
 }
 
 #[test]
+fn after_a_failure_a_little_is_stored_where_all_has_no_room() {
+    let history = History::new();
+    let mut writer = history.writer();
+    writer.accept(one_row(0));
+    writer.flush();
+    limit_pages(&writer, 0);
+    for index in 1..=10 {
+        writer.accept(many_rows(index));
+    }
+    writer.flush();
+    assert_eq!(writer.stats().snapshot().rows_held, 20_000);
+    limit_pages(&writer, 60);
+    writer.flush();
+    let stats = writer.stats().snapshot();
+    assert_eq!((stats.rows_written, stats.rows_held), (2001, 18_000));
+    assert!(stats.last_error.is_some(), "the rest still has no room");
+    limit_pages(&writer, 1000);
+    writer.finish();
+    assert_eq!(history.ask(&[], "").total.sent_bytes, 10 + 200_000);
+}
+
+#[test]
 fn rows_beyond_the_bound_are_dropped_oldest_first_and_shown_as_losses() {
     let history = History::new();
     let mut writer = history.writer_with(HoldLimits {

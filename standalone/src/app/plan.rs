@@ -3,15 +3,19 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use nettally_source::{ComponentKey, Sink, SinkConfig as _, SinkContext, SourceConfig};
+use nettally_source::{
+    ComponentKey, ShutdownSignal, Sink, SinkConfig as _, SinkContext, SourceConfig,
+};
 
-use crate::config::{Config, SinkEntry, SinkKind};
+use crate::config::{ApiConfig, Config, SinkEntry, SinkKind};
+use crate::http_sink::Http;
 use crate::statsd::Statsd;
 use crate::topology::{Delivery, WhenFull};
+use crate::vector::Vector;
 
 /// What is to be wired.
 #[derive(Debug)]
@@ -20,12 +24,56 @@ pub struct Plan {
     pub sources: Vec<SourcePlan>,
     /// Where it goes.
     pub sinks: Vec<SinkPlan>,
-    /// Where the API listens, if it does.
-    pub api: Option<SocketAddr>,
+    /// The API, if there is one.
+    pub api: Option<ApiPlan>,
     /// Made if a database is to be in it.
     pub data_dir: PathBuf,
     /// The files of all `sqlite` sinks; the API reads the first.
     pub databases: Vec<PathBuf>,
+}
+
+/// The API to be.
+#[derive(Clone, Debug)]
+pub struct ApiPlan {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The Unix socket that it listens on too.
+    pub socket: Option<SocketPlan>,
+    /// The file of the token that requests from the network need.
+    pub token_file: Option<PathBuf>,
+}
+
+/// A Unix socket to be.
+#[derive(Clone, Debug)]
+pub struct SocketPlan {
+    /// Its file.
+    pub path: PathBuf,
+    /// Whether the user named it: then nothing runs without it.
+    pub is_chosen: bool,
+}
+
+impl ApiPlan {
+    fn of(config: ApiConfig, data_dir: &Path) -> Option<Self> {
+        let token_file = config.needed_token(data_dir);
+        let ApiConfig {
+            enabled,
+            address,
+            socket,
+            token_file: _,
+        } = config;
+        let usual = data_dir.join(Config::SOCKET);
+        let socket = socket
+            .filter(|path| !path.as_os_str().is_empty())
+            .map(|path| SocketPlan {
+                is_chosen: path != usual,
+                path,
+            });
+        enabled.then_some(Self {
+            address,
+            socket,
+            token_file,
+        })
+    }
 }
 
 /// A source to be.
@@ -58,8 +106,13 @@ pub trait BuildSink: fmt::Debug + Send + Sync {
     /// The word that `type` has in the configuration.
     fn type_name(&self) -> &'static str;
 
-    /// Acquires what the sink needs.
-    async fn build(&self, key: ComponentKey) -> nettally_source::Result<BuiltSink>;
+    /// Acquires what the sink needs. Once `ending` is ready, its queue holds all that will come: a
+    /// sink that would try for ever learns from it that it cannot.
+    async fn build(
+        &self,
+        key: ComponentKey,
+        ending: ShutdownSignal,
+    ) -> nettally_source::Result<BuiltSink>;
 }
 
 /// A sink that can be run.
@@ -76,7 +129,11 @@ impl BuildSink for SinkKind {
         Self::type_name(self)
     }
 
-    async fn build(&self, key: ComponentKey) -> nettally_source::Result<BuiltSink> {
+    async fn build(
+        &self,
+        key: ComponentKey,
+        ending: ShutdownSignal,
+    ) -> nettally_source::Result<BuiltSink> {
         match self {
             Self::Sqlite(config) => {
                 let (sink, stats) = config.open(&key)?;
@@ -94,6 +151,30 @@ impl BuildSink for SinkKind {
                 Ok(BuiltSink {
                     sink,
                     delivery: Some(statsd.delivered),
+                })
+            }
+            Self::Vector(config) => {
+                let vector = Vector {
+                    config: (**config).clone(),
+                    delivered: Arc::default(),
+                    ending,
+                };
+                let (sink, _healthcheck) = vector.build(SinkContext { key }).await?;
+                Ok(BuiltSink {
+                    sink,
+                    delivery: Some(vector.delivered),
+                })
+            }
+            Self::Http(config) => {
+                let http = Http {
+                    config: (**config).clone(),
+                    delivered: Arc::default(),
+                    ending,
+                };
+                let (sink, _healthcheck) = http.build(SinkContext { key }).await?;
+                Ok(BuiltSink {
+                    sink,
+                    delivery: Some(http.delivered),
                 })
             }
         }
@@ -139,7 +220,7 @@ impl From<Config> for Plan {
                     }
                 })
                 .collect(),
-            api: api.enabled.then_some(api.address),
+            api: ApiPlan::of(api, &data_dir),
             data_dir,
             databases,
         }

@@ -21,6 +21,10 @@ pub struct Running {
     names: HashMap<Id, String>,
     /// Where the page is.
     pub page: Option<SocketAddr>,
+    /// The Unix socket of the API.
+    pub socket: Option<PathBuf>,
+    /// Where the token is that requests to the page need, if they need one.
+    pub token_file: Option<PathBuf>,
     /// Where the history is.
     pub databases: Vec<PathBuf>,
 }
@@ -36,6 +40,8 @@ impl Running {
             tasks: JoinSet::new(),
             names: HashMap::new(),
             page,
+            socket: None,
+            token_file: None,
             databases,
         }
     }
@@ -67,6 +73,8 @@ impl Running {
             mut tasks,
             mut names,
             page: _,
+            socket: _,
+            token_file: _,
             databases: _,
         } = self;
         let mut failed = Vec::new();

@@ -10,11 +10,11 @@ use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 use nettally_source::{ComponentKey, ShutdownSignal, Sink, Source, SourceContext};
 use tokio::net::TcpListener;
-use tracing::warn;
+use tracing::{info, warn};
 
-use super::plan::{BuiltSink, Plan, SinkPlan, SourcePlan};
+use super::plan::{ApiPlan, BuiltSink, Plan, SinkPlan, SocketPlan, SourcePlan};
 use super::running::Running;
-use crate::http::{self, ApiState};
+use crate::http::{self, ApiState, Doors, SocketFile, Token};
 use crate::live::Live;
 use crate::topology::status::{QueuedSink, SinkStatus};
 use crate::topology::{Fanout, Inlet, Queue, WhenFull};
@@ -44,10 +44,23 @@ pub async fn start(plan: Plan, started: Timestamp) -> anyhow::Result<Running> {
     } = plan;
     // The address first: it leaves nothing behind if what follows fails.
     let listener = match api {
-        Some(address) => Some(listen(address).await?),
+        Some(api) => Some((listen(api.address).await?, api)),
         None => None,
     };
-    make_data_dir(&data_dir, &databases)?;
+    let mut files = databases.clone();
+    files.extend(
+        listener
+            .iter()
+            .filter_map(|(_, api)| api.token_file.clone()),
+    );
+    make_data_dir(&data_dir, &files)?;
+    let token_file = listener
+        .as_ref()
+        .and_then(|(_, api)| api.token_file.clone());
+    let doors = match listener {
+        Some((network, api)) => Some(doors(network, api)?),
+        None => None,
+    };
     let mut ready = Vec::new();
     let mut statuses: Vec<Arc<dyn SinkStatus>> = Vec::new();
     for sink in sinks {
@@ -55,7 +68,7 @@ pub async fn start(plan: Plan, started: Timestamp) -> anyhow::Result<Running> {
         ready.push(sink);
         statuses.push(status);
     }
-    let face = listener.map(|listener| {
+    let face = doors.map(|(doors, token)| {
         let live = Live::new();
         let (sink, status) = live_sink(&live, &sources);
         ready.push(sink);
@@ -65,12 +78,13 @@ pub async fn start(plan: Plan, started: Timestamp) -> anyhow::Result<Running> {
             database: databases.first().cloned(),
             sinks: statuses,
             started,
+            token,
         };
-        (listener, state)
+        (doors, state)
     });
     let page = face
         .as_ref()
-        .map(|(listener, _)| listener.local_addr())
+        .map(|(doors, _)| doors.network.local_addr())
         .transpose()
         .context("cannot learn the address of the page")?;
 
@@ -80,7 +94,12 @@ pub async fn start(plan: Plan, started: Timestamp) -> anyhow::Result<Running> {
         built.push(build_source(source, &signal, &ready).await?);
     }
 
+    let socket = face
+        .as_ref()
+        .and_then(|(doors, _)| Some(doors.socket.as_ref()?.path().to_owned()));
     let mut running = Running::new(trigger, page, databases);
+    running.socket = socket;
+    running.token_file = token_file;
     for ReadySink {
         name,
         inputs: _,
@@ -91,9 +110,9 @@ pub async fn start(plan: Plan, started: Timestamp) -> anyhow::Result<Running> {
         let input = queue.outlet();
         running.spawn(format!("the sink `{name}`"), sink.run(input));
     }
-    if let Some((listener, state)) = face {
+    if let Some((doors, state)) = face {
         running.spawn("the API".to_owned(), async move {
-            http::serve(listener, state, signal).await;
+            http::serve(doors, state, signal).await;
             Ok(())
         });
     }
@@ -104,10 +123,10 @@ pub async fn start(plan: Plan, started: Timestamp) -> anyhow::Result<Running> {
 }
 
 /// Others may not read it: what processes talk to is nobody's business.
-fn make_data_dir(data_dir: &Path, databases: &[PathBuf]) -> anyhow::Result<()> {
+fn make_data_dir(data_dir: &Path, files: &[PathBuf]) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
 
-    if data_dir.is_dir() || !databases.iter().any(|path| path.starts_with(data_dir)) {
+    if data_dir.is_dir() || !files.iter().any(|path| path.starts_with(data_dir)) {
         return Ok(());
     }
     std::fs::DirBuilder::new()
@@ -131,11 +150,12 @@ async fn build_sink(plan: SinkPlan) -> anyhow::Result<(ReadySink, Arc<dyn SinkSt
         buffer_windows,
         kind,
     } = plan;
+    let queue = Queue::new(buffer_windows, when_full);
+    let ending = ShutdownSignal::new(queue.ending());
     let BuiltSink { sink, delivery } = kind
-        .build(ComponentKey::from(name.as_str()))
+        .build(ComponentKey::from(name.as_str()), ending)
         .await
         .map_err(|error| anyhow!(error).context(format!("cannot start the sink `{name}`")))?;
-    let queue = Queue::new(buffer_windows, when_full);
     let status = QueuedSink {
         name: name.clone(),
         type_name: kind.type_name(),
@@ -191,10 +211,35 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         };
         anyhow!(error).context(format!("cannot serve the page at {address}; {remedy}"))
     })?;
-    if !address.ip().is_loopback() {
-        warn!(%address, "The page has no password and can be reached from other machines.");
-    }
     Ok(listener)
+}
+
+/// Everything that requests come through, and what they must bring.
+fn doors(network: TcpListener, api: ApiPlan) -> anyhow::Result<(Doors, Option<Token>)> {
+    let ApiPlan {
+        address: _,
+        socket,
+        token_file,
+    } = api;
+    let token = token_file
+        .map(|path| {
+            let token = Token::read_or_make(&path);
+            token.inspect(|_token| info!(file = %path.display(), "Requests need the token."))
+        })
+        .transpose()
+        .context("other machines could ask without a token")?;
+    let socket = match socket {
+        Some(SocketPlan { path, is_chosen }) => match SocketFile::listen(&path) {
+            Ok(socket) => Some(socket),
+            Err(error) if is_chosen => return Err(error.into()),
+            Err(error) => {
+                warn!(error = format!("{:#}", anyhow!(error)), "No Unix socket.");
+                None
+            }
+        },
+        None => None,
+    };
+    Ok((Doors { network, socket }, token))
 }
 
 async fn build_source(

@@ -10,7 +10,8 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 use nettally_source::{
-    ComponentKey, Event, Problem, Protocol, Source, SourceConfig, SourceContext, StreamSink,
+    ComponentKey, Event, Problem, Protocol, ShutdownSignal, Source, SourceConfig, SourceContext,
+    StreamSink,
 };
 use nettally_sqlite_sink::{Field, Order, Reader, SqliteConfig, TimeRange, UsageQuery};
 
@@ -20,8 +21,12 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::config::{self, Config, Overrides, SinkKind};
+use crate::delivery::testing::listener;
+use crate::http_sink::testing::FakeServer;
 use crate::topology::WhenFull;
 use crate::topology::testing::{batch, row, second};
+use crate::vector::testing::FakeVector;
+use crate::{http_sink, vector};
 
 /// Sends one window at once, and a last one when it is told to end.
 #[derive(Debug, Default)]
@@ -56,6 +61,14 @@ impl SourceConfig for TwoWindows {
     }
 }
 
+fn api(address: SocketAddr) -> ApiPlan {
+    ApiPlan {
+        address,
+        socket: None,
+        token_file: None,
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Misbehaving {
     Panics,
@@ -68,7 +81,11 @@ impl BuildSink for Misbehaving {
         "misbehaving"
     }
 
-    async fn build(&self, _key: ComponentKey) -> nettally_source::Result<BuiltSink> {
+    async fn build(
+        &self,
+        _key: ComponentKey,
+        _ending: ShutdownSignal,
+    ) -> nettally_source::Result<BuiltSink> {
         Ok(BuiltSink {
             sink: Box::new(*self),
             delivery: None,
@@ -151,7 +168,7 @@ async fn the_last_window_is_stored_before_the_end() {
         &folder.path().join("new"),
     );
     plan.databases = vec![path.clone()];
-    plan.api = Some("127.0.0.1:0".parse().unwrap());
+    plan.api = Some(api("127.0.0.1:0".parse().unwrap()));
     let running = start(plan, Timestamp::UNIX_EPOCH).await.unwrap();
     assert!(running.page.is_some_and(|page| page.port() != 0));
     running.join(async {}).await.unwrap();
@@ -163,12 +180,19 @@ async fn the_last_window_is_stored_before_the_end() {
 async fn every_face_has_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let statsd = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let vector = FakeVector::start(listener().await, None, [], vector::testing::Answer::Take);
+    let take = http_sink::testing::Answer::Say(200);
+    let server = FakeServer::start(listener().await, None, [], take);
     let yaml = format!(
         "data_dir: {}\napi: {{ address: 127.0.0.1:0 }}\nsinks:\n  \
          history: {{ type: sqlite, flush_interval_secs: 0.1 }}\n  \
-         statsd: {{ type: statsd, address: {} }}\n",
+         statsd: {{ type: statsd, address: {} }}\n  \
+         vector: {{ type: vector, address: {}, batch: {{ timeout_secs: 0.1 }} }}\n  \
+         web: {{ type: http, uri: {}, batch: {{ timeout_secs: 0.1 }} }}\n",
         folder.path().display(),
-        statsd.local_addr().unwrap()
+        statsd.local_addr().unwrap(),
+        vector.address(),
+        server.uri(),
     );
     let config = config::parse(&yaml, "test", &Overrides::default()).unwrap();
     let mut plan = Plan::from(config);
@@ -189,7 +213,8 @@ async fn every_face_has_the_same_bytes() {
     let health = ask(page, "/api/v1/health").await;
     let sinks: Vec<_> = health["sinks"].as_array().unwrap().iter().collect();
     let names: Vec<_> = sinks.iter().map(|sink| &sink["name"]).collect();
-    assert_eq!(names, ["history", "statsd", "live"], "{health:#}");
+    let expected = ["history", "statsd", "vector", "web", "live"];
+    assert_eq!(names, expected, "{health:#}");
     stop.send(()).unwrap();
     joined.await.unwrap().unwrap();
 
@@ -204,6 +229,7 @@ async fn every_face_has_the_same_bytes() {
         );
     }
     assert_eq!(stored(&folder.path().join("nettally.db")), (20, 2));
+    assert_eq!((vector.moved(), server.moved()), ((20, 2), (20, 2)));
 }
 
 /// The JSON at a path of the page.
@@ -215,6 +241,47 @@ async fn ask(page: SocketAddr, path: &str) -> Value {
     stream.read_to_string(&mut response).await.unwrap();
     let (_head, body) = response.split_once("\r\n\r\n").unwrap();
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {response}"))
+}
+
+/// Nobody answers at one address, and at the other nobody takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_servers_cost_their_own_sinks_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = listener().await.local_addr().unwrap();
+    let refuses = http_sink::testing::Answer::Say(400);
+    let server = FakeServer::start(listener().await, None, [], refuses);
+    let yaml = format!(
+        "data_dir: {}\napi: {{ address: 127.0.0.1:0 }}\nsinks:\n  \
+         history: {{ type: sqlite, flush_interval_secs: 0.1 }}\n  \
+         vector: {{ type: vector, address: {gone}, request: {{ retry_attempts: 0 }} }}\n  \
+         web: {{ type: http, uri: {}, batch: {{ timeout_secs: 0.1 }} }}\n",
+        folder.path().display(),
+        server.uri(),
+    );
+    let config = config::parse(&yaml, "test", &Overrides::default()).unwrap();
+    let mut plan = Plan::from(config);
+    plan.sources[0].config = Box::new(TwoWindows::default());
+    let running = start(plan, second(0)).await.unwrap();
+    let page = running.page.unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let joined = tokio::spawn(running.join(async { stopped.await.unwrap_or_default() }));
+    let failed = json!({ "events": 2, "sent_bytes": 10, "received_bytes": 1 });
+    loop {
+        let health = ask(page, "/api/v1/health").await;
+        let sinks = &health["sinks"];
+        let dropped = |index: usize, reason: &str| {
+            sinks[index]["delivery"]["dropped_by_reason"][reason].clone()
+        };
+        if dropped(1, "retries_exhausted") == failed && dropped(2, "rejected")["sent_bytes"] == 10 {
+            assert_eq!(sinks[0]["losses"], json!({}), "{health:#}");
+            assert_eq!(health["losses"]["sink_failed"]["sent_bytes"], 20);
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop.send(()).unwrap();
+    joined.await.unwrap().unwrap();
+    assert_eq!(stored(&folder.path().join("nettally.db")), (20, 2));
 }
 
 #[tokio::test]
@@ -276,7 +343,7 @@ async fn an_address_in_use_is_refused_before_anything_is_touched() {
     let built = Arc::clone(&source.built);
     let path = folder.path().join("n.db");
     let mut plan = plan(source, vec![history(&path)], folder.path());
-    plan.api = Some(taken.local_addr().unwrap());
+    plan.api = Some(api(taken.local_addr().unwrap()));
     let error = refused(plan).await;
     assert!(
         error.starts_with("cannot serve the page at 127.0.0.1:"),

@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::backend::BackendOption;
 use super::{ConfigFile, output};
 use crate::config::Config;
+use crate::http::Token;
 use running::Running;
 
 /// Columns of a line, and those before the names of hooks.
@@ -60,7 +61,12 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
     let source = config.sources.values().next().cloned().unwrap_or_default();
     let kernel = examine(&source);
     let address = config.api.enabled.then_some(config.api.address);
-    let (running, unclear) = match address.map(running::ask).transpose() {
+    let token = config
+        .api
+        .needed_token(&config.data_dir)
+        .and_then(|path| Token::read(&path).ok());
+    let asked = address.map(|address| running::ask(address, token.as_ref()));
+    let (running, unclear) = match asked.transpose() {
         Ok(answer) => (answer.flatten(), None),
         Err(error) => (None, Some(format!("{error:#}"))),
     };

@@ -73,11 +73,21 @@ async fn run(config: Config) -> anyhow::Result<()> {
 /// Says where everything is.
 fn announce(running: &Running, origin: &str) -> io::Result<()> {
     let Running {
-        page, databases, ..
+        page,
+        socket,
+        token_file,
+        databases,
+        ..
     } = running;
     let mut text = format!("nettally {} is measuring\n", env!("CARGO_PKG_VERSION"));
     if let Some(address) = page {
         text.push_str(&format!("page      http://{address}/\n"));
+    }
+    if let Some(path) = token_file {
+        text.push_str(&format!("token     in {}\n", path.display()));
+    }
+    if let Some(path) = socket {
+        text.push_str(&format!("socket    {}\n", path.display()));
     }
     for path in databases {
         text.push_str(&format!("database  {}\n", path.display()));

@@ -5,7 +5,6 @@
 
 mod collecting;
 
-use std::fs;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use super::run::Signals;
 use super::{ConfigFile, now, rights};
 use crate::config::Config;
 use crate::encode::{Encoder, Format, Origin};
+use crate::machine::host_name;
 use collecting::{Collecting, Output};
 
 /// Options of `stream`.
@@ -109,10 +109,4 @@ async fn run(source: ProcessNetworkConfig, encoder: Encoder, once: bool) -> anyh
 async fn start(source: &ProcessNetworkConfig) -> anyhow::Result<Collecting> {
     rights::require()?;
     Collecting::start(source).await
-}
-
-/// Empty if it is not known.
-fn host_name() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
 }

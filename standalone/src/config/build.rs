@@ -83,6 +83,8 @@ impl Builder {
                 path.get_or_insert_with(|| config.data_dir.join("nettally.db"));
             }
         }
+        let socket = config.data_dir.join(Config::SOCKET);
+        config.api.socket.get_or_insert(socket);
         self.refuse_shared_databases(&config);
         if config.sinks.is_empty() && !config.api.enabled {
             self.report(
@@ -146,11 +148,15 @@ impl Builder {
         let buffer_windows: Option<usize> = self.optional(node.take("buffer_windows"));
         let kind = match type_name {
             "statsd" => SinkKind::Statsd(decode(node, &SINK_OPTIONS, &mut self.findings)),
+            "vector" => SinkKind::Vector(decode(node, &SINK_OPTIONS, &mut self.findings)),
+            "http" => SinkKind::Http(decode(node, &SINK_OPTIONS, &mut self.findings)),
             _sqlite => SinkKind::Sqlite(decode(node, &SINK_OPTIONS, &mut self.findings)),
         };
         let valid = match &kind {
             SinkKind::Sqlite(config) => config.validate(),
             SinkKind::Statsd(config) => config.validate(),
+            SinkKind::Vector(config) => config.validate(),
+            SinkKind::Http(config) => config.validate(),
         };
         self.collect(&path, valid);
         self.check_inputs(&path, inputs.as_deref(), sources);

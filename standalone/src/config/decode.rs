@@ -117,21 +117,27 @@ impl<'de> Deserializer<'de> for Borrowed<'de> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _variants: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Defect> {
         let Self(node) = self;
-        match &node.value {
-            Value::Text(word) => visitor
-                .visit_enum(word.as_str().into_deserializer())
-                .map_err(|defect: Defect| defect.at(&node.path, node.position)),
+        let word = match &node.value {
+            Value::Text(word) => Some(word.as_str()),
+            // YAML reads these two words as `true` and `false`.
+            Value::Bool(true) => Some("on").filter(|word| variants.contains(word)),
+            Value::Bool(false) => Some("off").filter(|word| variants.contains(word)),
             Value::Nothing
-            | Value::Bool(_)
             | Value::Integer(_)
             | Value::LargeInteger(_)
             | Value::Float(_)
             | Value::List(_)
-            | Value::Map(_) => self.deserialize_any(visitor),
+            | Value::Map(_) => None,
+        };
+        match word {
+            Some(word) => visitor
+                .visit_enum(word.into_deserializer())
+                .map_err(|defect: Defect| defect.at(&node.path, node.position)),
+            None => self.deserialize_any(visitor),
         }
     }
 
@@ -236,7 +242,8 @@ processes: [firefox]
             [
                 "1: scrape_interval_sec: unknown option \"scrape_interval_sec\"; did you mean \
                  `scrape_interval_secs`? allowed: scrape_interval_secs, backend, protocols, \
-                 loopback, remotes, processes, flow_table_entries",
+                 loopback, remotes, processes, flow_table_entries, process_table_entries, apps, \
+                 command_lines, redact, tunnels",
                 "2: backend: unknown value \"kprob\"; did you mean `kprobe`? allowed: auto, \
                  fexit, tracepoint, kprobe",
                 "3: loopback: found the number 7, expected `true` or `false`",
@@ -249,6 +256,32 @@ processes: [firefox]
                 "7: processes: found a list, expected a map of options",
             ]
         );
+    }
+
+    #[test]
+    fn how_processes_are_named_is_read_with_its_places() {
+        let yaml = "\
+command_lines: of
+apps:
+  - { name: crawler, exe: /opt/crawler/* }
+  - { name: crawler, comand_line: x }
+redact: x
+";
+        assert_eq!(
+            findings(yaml),
+            [
+                "1: command_lines: unknown value \"of\"; did you mean `off`? allowed: full, \
+                 redacted, off",
+                "4: apps[1].comand_line: unknown option \"comand_line\"; did you mean \
+                 `command_line`? allowed: name, exe, command_line, unit",
+                "5: redact: found the text \"x\", expected a list",
+            ]
+        );
+        let mut findings = Vec::new();
+        let node = Node::parse("command_lines: off\n").unwrap();
+        let decoded: ProcessNetworkConfig = decode(node, &[], &mut findings);
+        assert!(findings.is_empty(), "{findings:?}");
+        assert_eq!(decoded.command_lines, nettally_source::CommandLines::Off);
     }
 
     #[test]

@@ -9,8 +9,10 @@ use nettally_source::ProcessNetworkConfig;
 use nettally_sqlite_sink::SqliteConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::http_sink::HttpConfig;
 use crate::statsd::StatsdConfig;
 use crate::topology::WhenFull;
+use crate::vector::VectorConfig;
 
 /// Everything a user can set.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +37,13 @@ pub struct ApiConfig {
     pub enabled: bool,
     /// Where it listens. Default `127.0.0.1:9797`, which other machines cannot reach.
     pub address: SocketAddr,
+    /// Unix socket that it listens on too, for owner and group (mode 0660), without a token. Default
+    /// `nettally.sock` in `data_dir`; empty for none.
+    pub socket: Option<PathBuf>,
+    /// File with the token that requests must bring. If it is not there, one is made. Needed where
+    /// other machines can reach the address: `token` in `data_dir`, unless another is named. On
+    /// loopback a token is needed only if this is set.
+    pub token_file: Option<PathBuf>,
 }
 
 impl Default for ApiConfig {
@@ -42,6 +51,8 @@ impl Default for ApiConfig {
         Self {
             enabled: true,
             address: SocketAddr::from(([127, 0, 0, 1], 9797)),
+            socket: None,
+            token_file: None,
         }
     }
 }
@@ -51,7 +62,7 @@ impl Default for ApiConfig {
 pub struct SinkEntry {
     /// The sources it takes from. Default: all.
     pub inputs: Vec<String>,
-    /// What happens when its queue is full. Default `block` for `sqlite`, else `drop_newest`.
+    /// What happens when its queue is full. Default `drop_newest` for `statsd`, else `block`.
     pub when_full: WhenFull,
     /// Windows that its queue holds. Default 60.
     pub buffer_windows: NonZeroUsize,
@@ -66,11 +77,15 @@ pub enum SinkKind {
     Sqlite(SqliteConfig),
     /// Counters by UDP.
     Statsd(StatsdConfig),
+    /// Events to Vector by gRPC.
+    Vector(Box<VectorConfig>),
+    /// Events as JSON by HTTP.
+    Http(Box<HttpConfig>),
 }
 
 impl SinkKind {
     /// The words that `type` takes.
-    pub const TYPES: [&'static str; 2] = ["sqlite", "statsd"];
+    pub const TYPES: [&'static str; 4] = ["sqlite", "statsd", "vector", "http"];
 
     /// The word that `type` has.
     #[must_use]
@@ -78,6 +93,8 @@ impl SinkKind {
         match self {
             Self::Sqlite(_) => "sqlite",
             Self::Statsd(_) => "statsd",
+            Self::Vector(_) => "vector",
+            Self::Http(_) => "http",
         }
     }
 
@@ -85,13 +102,28 @@ impl SinkKind {
     #[must_use]
     pub const fn default_when_full(&self) -> WhenFull {
         match self {
-            Self::Sqlite(_) => WhenFull::Block,
+            Self::Sqlite(_) | Self::Vector(_) | Self::Http(_) => WhenFull::Block,
             Self::Statsd(_) => WhenFull::DropNewest,
         }
     }
 }
 
+impl ApiConfig {
+    /// Where the token is that requests need, if they need one.
+    #[must_use]
+    pub fn needed_token(&self, data_dir: &Path) -> Option<PathBuf> {
+        match &self.token_file {
+            Some(path) => Some(path.clone()),
+            None if self.address.ip().is_loopback() => None,
+            None => Some(data_dir.join("token")),
+        }
+    }
+}
+
 impl Config {
+    /// Name of the Unix socket in `data_dir` when nothing is said.
+    pub const SOCKET: &str = "nettally.sock";
+
     /// Used when nothing is said of `data_dir`.
     pub const DEFAULT_DATA_DIR: &str = "/var/lib/nettally";
 
@@ -106,7 +138,10 @@ impl Config {
                 SinkKind::Sqlite(SqliteConfig {
                     path: Some(path), ..
                 }) => Some((name.as_str(), path.as_path())),
-                SinkKind::Sqlite(_) | SinkKind::Statsd(_) => None,
+                SinkKind::Sqlite(_)
+                | SinkKind::Statsd(_)
+                | SinkKind::Vector(_)
+                | SinkKind::Http(_) => None,
             })
     }
 }

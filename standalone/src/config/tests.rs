@@ -25,6 +25,8 @@ fn nothing_said_is_one_source_one_database_and_the_page() {
         api: ApiConfig {
             enabled: true,
             address: "127.0.0.1:9797".parse().unwrap(),
+            socket: Some("/var/lib/nettally/nettally.sock".into()),
+            token_file: None,
         },
         sources: [("network".to_owned(), ProcessNetworkConfig::default())].into(),
         sinks: [(
@@ -70,7 +72,7 @@ sinks:
             "x.yaml:1:11: data_dir: found a list, expected a text",
             "x.yaml:2:17: api.enabled: found the text \"maybe\", expected `true` or `false`",
             "x.yaml:2:24: api.adress: unknown option \"adress\"; did you mean `address`? allowed: \
-             enabled, address",
+             enabled, address, socket, token_file",
             "x.yaml:6:27: sources.network.scrape_interval_secs: found the text \"fast\", expected \
              a number",
             "x.yaml:7:26: sources.network.remotes.include[0]: found the text \"10.0.0.0/40\", \
@@ -84,7 +86,8 @@ sinks:
              drop_newest",
             "x.yaml:14:5: sinks.statsd.address: found \"nowhere\", expected a host and a port, \
              such as 127.0.0.1:8125",
-            "x.yaml:15:12: sinks.graph.type: unknown type \"graphite\"; allowed: sqlite, statsd",
+            "x.yaml:15:12: sinks.graph.type: unknown type \"graphite\"; allowed: sqlite, statsd, \
+             vector, http",
         ],
     );
 }
@@ -235,6 +238,119 @@ fn every_example_is_valid() {
         load(Some(&path), &Overrides::default())
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
+}
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../config-examples")
+        .join(name)
+}
+
+/// Every option is written out, and changing none of them but the address is using none of them.
+#[test]
+fn the_examples_of_sinks_that_push_show_the_defaults() {
+    for (name, sink, wanted) in [
+        ("vector-sink.yaml", "vector", "address: vector.example:6000"),
+        (
+            "http-sink.yaml",
+            "http",
+            "uri: https://collector.example/nettally",
+        ),
+    ] {
+        let shown = load(Some(&example(name)), &Overrides::default()).unwrap();
+        let least = format!("sinks: {{ {sink}: {{ type: {sink}, {wanted} }} }}");
+        let least = parsed(&least).unwrap();
+        assert_eq!(shown.sinks[sink], least.sinks[sink], "{name}");
+        let text = std::fs::read_to_string(example(name)).unwrap();
+        let options = match &shown.sinks[sink].kind {
+            SinkKind::Vector(config) => serde_json::to_value(config),
+            SinkKind::Http(config) => serde_json::to_value(config),
+            SinkKind::Sqlite(_) | SinkKind::Statsd(_) => unreachable!("not among the examples"),
+        };
+        for (option, value) in options.unwrap().as_object().unwrap() {
+            let inner = value.as_object().into_iter().flat_map(|inner| inner.keys());
+            for option in inner.chain([option]) {
+                let is_shown = |line: &str| {
+                    let line = line.trim_start_matches(['#', ' ']);
+                    line.strip_prefix(option)
+                        .is_some_and(|rest| rest.starts_with(':'))
+                };
+                assert!(text.lines().any(is_shown), "{name}: {option}");
+            }
+        }
+    }
+}
+
+/// What is commented out in the examples can be used as it is.
+#[test]
+fn what_is_commented_out_is_valid_too() {
+    let tls = "tls:\n    #   # Certificates";
+    for (name, begin) in [
+        ("vector-sink.yaml", tls),
+        ("http-sink.yaml", "auth:\n    #   strategy: basic"),
+        ("http-sink.yaml", "auth:\n    #   strategy: bearer"),
+        ("nettally.yaml", "statsd:\n"),
+        ("nettally.yaml", "vector:\n"),
+        ("nettally.yaml", "http:\n"),
+    ] {
+        let text = std::fs::read_to_string(example(name)).unwrap();
+        let marked = format!("# {begin}");
+        let at = text
+            .find(&marked)
+            .unwrap_or_else(|| panic!("{name}: {begin}"));
+        let indent = at - text[..at].rfind('\n').unwrap() - 1;
+        let (before, block) = text.split_at(at);
+        let mut open = before.to_owned();
+        let mut in_block = true;
+        for (number, line) in block.lines().enumerate() {
+            let rest = line.trim_start().strip_prefix("# ");
+            in_block &= number == 0 || rest.is_some_and(|rest| rest.starts_with("  "));
+            match rest.filter(|_| in_block) {
+                Some(rest) if number == 0 => open.push_str(rest),
+                Some(rest) => {
+                    open.push_str(&" ".repeat(indent));
+                    open.push_str(rest);
+                }
+                None => open.push_str(line),
+            }
+            open.push('\n');
+        }
+        let config = parsed(&open).unwrap_or_else(|error| panic!("{name}: {error}\n{open}"));
+        let plain = parsed(&text).unwrap();
+        assert_ne!(config.sinks, plain.sinks, "{name}: {begin}");
+    }
+}
+
+#[test]
+fn problems_of_sinks_that_push_are_found_with_their_places() {
+    assert_problems(
+        "\
+sinks:
+  a: { type: vector }
+  b: { type: vector, address: vector, compression: zstd, batch: { max_event: 5 } }
+  c:
+    type: http
+    uri: https://ada:hunter2@h/
+    method: GET
+    auth: { strategy: bearer, password: hunter2 }
+    request: { concurrency: 0 }
+  d: { type: http, uri: https://h/, auth: { token: hunter2 } }
+",
+        &[
+            "x.yaml:2:3: sinks.a: the option `address` is missing: a host and a port, such as \
+             vector.example:6000",
+            "x.yaml:3:22: sinks.b.address: found \"vector\", expected a host and a port, such as \
+             vector.example:6000 or https://vector.example:6000",
+            "x.yaml:3:52: sinks.b.compression: unknown value \"zstd\"; allowed: none, gzip",
+            "x.yaml:3:67: sinks.b.batch.max_event: unknown option \"max_event\"; did you mean \
+             `max_events`? allowed: max_events, max_bytes, timeout_secs",
+            "x.yaml:6:5: sinks.c.uri: a name and password are for `auth`",
+            "x.yaml:7:13: sinks.c.method: unknown value \"GET\"; allowed: POST, PUT",
+            "x.yaml:8:31: sinks.c.auth.password: is of no use with the strategy `bearer`",
+            "x.yaml:9:16: sinks.c.request.concurrency: found 0, expected 1 to 64",
+            "x.yaml:10:43: sinks.d.auth: missing field `strategy`",
+        ],
+    );
 }
 
 #[test]

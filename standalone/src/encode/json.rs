@@ -4,7 +4,7 @@ use nettally_source::UsageBatch;
 use serde::Serialize;
 
 use super::record::Flow;
-use super::{Origin, line};
+use super::{Line, Origin, flow_content, line};
 
 #[derive(Serialize)]
 struct Usage<'a> {
@@ -18,11 +18,12 @@ struct Usage<'a> {
 pub(super) fn flows<'a>(
     batch: &'a UsageBatch,
     origin: &'a Origin,
-) -> impl Iterator<Item = String> + 'a {
-    batch.usage.iter().map(|usage| {
-        line(&Usage {
+) -> impl Iterator<Item = Line> + 'a {
+    batch.usage.iter().map(|usage| Line {
+        text: line(&Usage {
             kind: "usage",
             flow: Flow::of(usage, batch.window, origin),
-        })
+        }),
+        content: flow_content(usage),
     })
 }

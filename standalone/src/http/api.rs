@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::ApiState;
 use super::database::Database;
+use super::token::Token;
 use crate::live::Live;
 use crate::topology::status::SinkStatus;
 
@@ -26,6 +27,7 @@ pub(super) struct Api {
     pub(super) started: Timestamp,
     /// The address that is listened on.
     pub(super) bound: IpAddr,
+    pub(super) token: Option<Token>,
     pub(super) streams: Arc<Semaphore>,
     pub(super) stop: Stop,
 }
@@ -37,6 +39,7 @@ impl Api {
             database,
             sinks,
             started,
+            token,
         } = state;
         Self {
             live,
@@ -44,6 +47,7 @@ impl Api {
             sinks,
             started,
             bound,
+            token,
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             stop,
         }

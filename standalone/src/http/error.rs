@@ -6,7 +6,7 @@ use nettally_sqlite_sink::StoreError;
 use serde::Serialize;
 use tracing::warn;
 use warp::http::StatusCode;
-use warp::http::header::{ALLOW, HeaderValue};
+use warp::http::header::{ALLOW, HeaderValue, WWW_AUTHENTICATE};
 use warp::reject::{Reject, Rejection};
 use warp::reply::{Reply, Response};
 
@@ -22,6 +22,11 @@ pub(super) enum ApiError {
     Host { host: String },
     #[error("requests from pages of other sites are refused")]
     Origin,
+    #[error(
+        "the token is missing or wrong: send it as `Authorization: Bearer TOKEN`; nettally printed \
+         at start which file it is in"
+    )]
+    Token,
     #[error("nothing keeps history: no sink of type sqlite is configured")]
     NoDatabase,
     #[error("too many requests at once; try again")]
@@ -58,6 +63,7 @@ impl ApiError {
         match self {
             Self::Parameter { .. } => StatusCode::BAD_REQUEST,
             Self::Host { .. } | Self::Origin => StatusCode::FORBIDDEN,
+            Self::Token => StatusCode::UNAUTHORIZED,
             Self::NoDatabase | Self::Busy | Self::Database(StoreError::Missing { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -79,6 +85,7 @@ impl ApiError {
             Self::Parameter { .. } => "bad_parameter",
             Self::Host { .. } => "host_refused",
             Self::Origin => "origin_refused",
+            Self::Token => "token_required",
             Self::NoDatabase | Self::Database(StoreError::Missing { .. }) => "no_database",
             Self::Busy => "busy",
             Self::Database(_) => "database_failed",
@@ -107,12 +114,12 @@ pub(super) async fn handle_rejection(rejection: Rejection) -> Result<Response, I
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             warn!(error = %error.with_causes(), "Request failed.");
         }
-        return Ok(answer(
-            status,
-            error.code(),
-            error.with_causes(),
-            error.culprit(),
-        ));
+        let mut response = answer(status, error.code(), error.with_causes(), error.culprit());
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+        }
+        return Ok(response);
     }
     if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
         let message = "only GET is allowed here".to_owned();

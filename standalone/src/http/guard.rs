@@ -1,6 +1,7 @@
-//! Who may ask. Without a password, the browser is the only one who could be tricked: by a foreign
-//! page that asks directly (`Origin`, `Sec-Fetch-Site`), or whose own name was made to resolve to
-//! this machine (`Host`, "DNS rebinding").
+//! Who may ask. From the network: who brings the token, if there is one. And not a browser that was
+//! tricked by a foreign page, which asks directly (`Origin`, `Sec-Fetch-Site`), or whose own name was
+//! made to resolve to this machine (`Host`, "DNS rebinding"). The files of the page hold nothing that
+//! is secret, so they need no token: the page asks for it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,9 +14,44 @@ use warp::{Filter as _, reject};
 
 use super::api::Api;
 use super::error::ApiError;
+use super::session;
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Anybody who reaches the address.
+    Network,
+    /// Somebody who may open the file.
+    Socket,
+}
+
+/// Lets pass what brings the token, if one is needed.
+pub(super) fn token_guard(api: Arc<Api>, origin: Origin) -> BoxedFilter<()> {
+    warp::header::headers_cloned()
+        .and_then(move |headers: HeaderMap| {
+            let needed = api
+                .token
+                .as_ref()
+                .filter(|_token| origin == Origin::Network);
+            let is_right = needed
+                .is_none_or(|token| session::given(&headers).is_some_and(|given| token.is(given)));
+            async move {
+                if is_right {
+                    Ok(())
+                } else {
+                    Err(reject::custom(ApiError::Token))
+                }
+            }
+        })
+        .untuple_one()
+        .boxed()
+}
 
 /// Lets pass what comes from this server's own page, or from no page at all.
-pub(super) fn guard(api: Arc<Api>) -> BoxedFilter<()> {
+pub(super) fn guard(api: Arc<Api>, origin: Origin) -> BoxedFilter<()> {
+    if origin == Origin::Socket {
+        return warp::any().boxed();
+    }
     let bound = api.bound;
     warp::host::optional()
         .and(warp::header::headers_cloned())

@@ -1,10 +1,10 @@
 //! The HTTP API and the web page.
 //!
 //! [`serve`] answers on a listener that the caller has bound. Every request passes the
-//! [`guard`] (who may ask at all), then one route family: `health`, `usage`, `series`, `processes`,
-//! `live` (the API, under `/api/v1/`), `metrics` (for Prometheus), `page` (the embedded files). Each
-//! family has its filter first, its handler next, its model last. Whatever goes wrong becomes one
-//! JSON shape in [`error`].
+//! [`guard`] (who may ask at all; `token`, `session`, `socket`), then one route family: `health`,
+//! `usage`, `series`, `processes`, `live` (the API, under `/api/v1/`), `metrics` (for Prometheus),
+//! `page` (the embedded files). Each family has its filter first, its handler next, its model last.
+//! Whatever goes wrong becomes one JSON shape in [`error`].
 //! The past is read from SQLite on blocking threads (`database`), the present from
 //! [`Live`]; nothing here asks the kernel.
 
@@ -25,9 +25,12 @@ mod processes;
 mod routes;
 mod series;
 mod server;
+mod session;
+mod socket;
 mod step;
 #[cfg(test)]
 mod tests;
+mod token;
 mod usage;
 
 use std::future::Future;
@@ -43,6 +46,9 @@ use crate::live::Live;
 use crate::topology::status::SinkStatus;
 
 use api::Api;
+use guard::Origin;
+pub use socket::{SocketError, SocketFile};
+pub use token::{Token, TokenError};
 
 /// What the API shows.
 pub struct ApiState {
@@ -54,6 +60,17 @@ pub struct ApiState {
     pub sinks: Vec<Arc<dyn SinkStatus>>,
     /// When the program started.
     pub started: Timestamp,
+    /// What requests from the network must bring, if anything.
+    pub token: Option<Token>,
+}
+
+/// Where requests come from.
+#[derive(Debug)]
+pub struct Doors {
+    /// The network.
+    pub network: tokio::net::TcpListener,
+    /// Programs of this machine that may open the file.
+    pub socket: Option<SocketFile>,
 }
 
 impl std::fmt::Debug for ApiState {
@@ -68,11 +85,12 @@ impl std::fmt::Debug for ApiState {
 /// Answers requests until `shutdown`, then ends event streams at once and waits a moment for the
 /// other requests.
 pub async fn serve(
-    listener: tokio::net::TcpListener,
+    doors: Doors,
     state: ApiState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    let bound = match listener.local_addr() {
+    let Doors { network, socket } = doors;
+    let bound = match network.local_addr() {
         Ok(address) => address.ip(),
         Err(error) => {
             warn!(%error, "Own address unknown; only requests to loopback names are answered.");
@@ -81,7 +99,17 @@ pub async fn serve(
     };
     let stop = shutdown.boxed().shared();
     let api = Arc::new(Api::new(state, bound, stop.clone()));
-    server::run(listener, routes::routes(api), stop).await;
+    let from_network = server::run(
+        network,
+        routes::routes(Arc::clone(&api), Origin::Network),
+        stop.clone(),
+    );
+    let from_socket = async {
+        if let Some(socket) = socket {
+            server::run(socket, routes::routes(api, Origin::Socket), stop).await;
+        }
+    };
+    futures::join!(from_network, from_socket);
 }
 
 /// The clock of the API.

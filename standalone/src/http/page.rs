@@ -28,11 +28,12 @@ macro_rules! asset {
     };
 }
 
-const ASSETS: [Asset; 18] = [
+const ASSETS: [Asset; 20] = [
     asset!("/", HTML, "index.html"),
     asset!("/base.css", CSS, "base.css"),
     asset!("/table.css", CSS, "table.css"),
     asset!("/detail.css", CSS, "detail.css"),
+    asset!("/login.css", CSS, "login.css"),
     asset!("/app.js", JS, "app.js"),
     asset!("/api.js", JS, "api.js"),
     asset!("/chart.js", JS, "chart.js"),
@@ -41,6 +42,7 @@ const ASSETS: [Asset; 18] = [
     asset!("/format.js", JS, "format.js"),
     asset!("/identity.js", JS, "identity.js"),
     asset!("/link.js", JS, "link.js"),
+    asset!("/login.js", JS, "login.js"),
     asset!("/model.js", JS, "model.js"),
     asset!("/protocols.js", JS, "protocols.js"),
     asset!("/row.js", JS, "row.js"),

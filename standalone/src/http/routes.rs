@@ -12,8 +12,8 @@ use warp::{Filter, Reply};
 
 use super::api::Api;
 use super::error::handle_rejection;
-use super::guard::guard;
-use super::{health, live, metrics, page, processes, series, usage};
+use super::guard::{Origin, guard, token_guard};
+use super::{health, live, metrics, page, processes, series, session, usage};
 
 /// Nothing but the page's own files; no script or style inside the markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -23,6 +23,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Everything that is served.
 pub(super) fn routes(
     api: Arc<Api>,
+    origin: Origin,
 ) -> impl Filter<Extract = (impl Reply + use<>,), Error = Infallible> + Clone + use<> {
     let families = health::route(Arc::clone(&api))
         .or(usage::route(Arc::clone(&api)))
@@ -34,11 +35,13 @@ pub(super) fn routes(
         .or(live::route(Arc::clone(&api)))
         .unify();
     let figures = warp::path!("api" / "v1" / ..)
-        .and(families)
-        .or(metrics::route(Arc::clone(&api)))
-        .unify();
+        .and(token_guard(Arc::clone(&api), origin))
+        .and(families);
+    let metrics = token_guard(Arc::clone(&api), origin).and(metrics::route(Arc::clone(&api)));
+    let session = session::route(Arc::clone(&api));
+    let figures = session.or(figures).unify().or(metrics).unify();
     let uncached = warp::reply::with::default_header(CACHE_CONTROL, "no-store");
-    guard(api)
+    guard(api, origin)
         .and(figures.with(uncached).or(page::route()))
         .recover(handle_rejection)
         .with(warp::reply::with::headers(security_headers()))

@@ -4,6 +4,7 @@
 //! its connections, and a client that never finishes its request would hold up the end.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -18,6 +20,7 @@ use tracing::{debug, warn};
 use warp::{Filter, Reply};
 
 use super::api::Stop;
+use super::socket::SocketFile;
 
 /// Connections at once. Further ones wait in the kernel's backlog.
 const MAX_CONNECTIONS: usize = 256;
@@ -31,8 +34,31 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// After a failed accept (no file descriptors left, usually).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// Serves `routes` on `listener` until `stop`.
-pub(super) async fn run<F>(listener: TcpListener, routes: F, stop: Stop)
+/// Where connections come from.
+pub(super) trait Door {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    async fn accept(&self) -> io::Result<Self::Stream>;
+}
+
+impl Door for TcpListener {
+    type Stream = tokio::net::TcpStream;
+
+    async fn accept(&self) -> io::Result<Self::Stream> {
+        self.accept().await.map(|(stream, _peer)| stream)
+    }
+}
+
+impl Door for SocketFile {
+    type Stream = tokio::net::UnixStream;
+
+    async fn accept(&self) -> io::Result<Self::Stream> {
+        self.listener().accept().await.map(|(stream, _peer)| stream)
+    }
+}
+
+/// Serves `routes` at `door` until `stop`.
+pub(super) async fn run<F>(door: impl Door, routes: F, stop: Stop)
 where
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
     F::Extract: Reply,
@@ -44,13 +70,13 @@ where
     loop {
         let accepted = async {
             let permit = Arc::clone(&permits).acquire_owned().await;
-            (listener.accept().await, permit)
+            (door.accept().await, permit)
         };
         let (stream, permit) = tokio::select! {
             () = stop.clone() => break,
             Some(_ended) = connections.join_next() => continue,
             (accepted, permit) = accepted => match accepted {
-                Ok((stream, _peer)) => (stream, permit),
+                Ok(stream) => (stream, permit),
                 Err(error) => {
                     warn!(%error, "Connection not accepted.");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -70,7 +96,7 @@ where
             }
         });
     }
-    drop(listener);
+    drop(door);
     if tokio::time::timeout(GRACE, graceful.shutdown())
         .await
         .is_err()

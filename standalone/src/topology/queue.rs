@@ -2,6 +2,7 @@
 //! its policy.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::stream::{self, BoxStream, StreamExt as _};
@@ -29,6 +30,7 @@ pub enum WhenFull {
 pub struct Queue {
     state: Mutex<State>,
     filled: Notify,
+    left: Notify,
     when_full: WhenFull,
     capacity: usize,
     merged_rows: usize,
@@ -96,6 +98,7 @@ impl Queue {
                 counts: Counts::default(),
             }),
             filled: Notify::new(),
+            left: Notify::new(),
             when_full,
             capacity,
             merged_rows,
@@ -142,6 +145,21 @@ impl Queue {
             Some((event, outlet))
         })
         .boxed()
+    }
+
+    /// Ready once the last inlet is gone: what waits is all that will come. Before the first inlet it
+    /// is ready too.
+    pub fn ending(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
+        let queue = Arc::clone(self);
+        async move {
+            loop {
+                let left = queue.left.notified();
+                if queue.state().inlets == 0 {
+                    return;
+                }
+                left.await;
+            }
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -268,6 +286,7 @@ impl Drop for Inlet {
     fn drop(&mut self) {
         self.0.state().inlets -= 1;
         self.0.filled.notify_one();
+        self.0.left.notify_waiters();
     }
 }
 

@@ -14,7 +14,8 @@ fn all_problems_of_a_file_are_listed_with_their_places() {
         "nettally: the configuration has 2 problems:\n  \
          {file}:4:5: sources.network.scrape_interval_sec: unknown option \"scrape_interval_sec\"; \
          did you mean `scrape_interval_secs`? allowed: type, scrape_interval_secs, backend, \
-         protocols, loopback, remotes, processes, flow_table_entries\n  \
+         protocols, loopback, remotes, processes, flow_table_entries, process_table_entries, apps, \
+         command_lines, redact, tunnels\n  \
          {file}:5:17: sources.network.protocols[0]: unknown value \"tpc\"; did you mean `tcp`? \
          allowed: tcp, udp, udplite, icmp, raw, sctp, packet\n",
         file = file.display()

@@ -43,10 +43,11 @@ impl Sql {
                 self.condition(inner);
             }
             Condition::Text(field, test) => self.text_test(*field, test),
+            // Few do, and they have an index.
             Condition::Tunnel(tunnel) => {
-                self.push("(+f.process_id IN (SELECT id FROM process WHERE tunnel = ")
-                    .bind(*tunnel)
-                    .push("))");
+                self.push("(+f.process_id ")
+                    .push(if *tunnel { "IN" } else { "NOT IN" })
+                    .push(" (SELECT id FROM process WHERE tunnel = 1))");
             }
             Condition::Attribution(attribution) => {
                 self.push("(+f.process_id IN (SELECT id FROM process WHERE attribution = ")

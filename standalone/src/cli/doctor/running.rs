@@ -9,6 +9,7 @@ use nettally_source::{Degradation, LossCount, ProgramStats};
 use serde::{Deserialize, Serialize};
 
 use super::{add, section};
+use crate::http::Token;
 use crate::text::{human_bytes, printable};
 
 /// One that does not answer by then has other trouble.
@@ -54,7 +55,7 @@ struct Source {
 }
 
 /// Asks whoever listens at `address`; `None` if nobody does.
-pub(super) fn ask(address: SocketAddr) -> anyhow::Result<Option<Running>> {
+pub(super) fn ask(address: SocketAddr, token: Option<&Token>) -> anyhow::Result<Option<Running>> {
     let agent = ureq::Agent::new_with_config(
         ureq::Agent::config_builder()
             .timeout_global(Some(PATIENCE))
@@ -62,7 +63,11 @@ pub(super) fn ask(address: SocketAddr) -> anyhow::Result<Option<Running>> {
             .max_redirects(0)
             .build(),
     );
-    let mut answer = match agent.get(format!("http://{address}/api/v1/health")).call() {
+    let mut request = agent.get(format!("http://{address}/api/v1/health"));
+    if let Some(token) = token {
+        request = request.header("Authorization", format!("Bearer {}", token.secret()));
+    }
+    let mut answer = match request.call() {
         Ok(answer) => answer,
         Err(ureq::Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
             return Ok(None);
@@ -220,7 +225,7 @@ mod tests {
     #[test]
     fn what_a_running_one_lost_is_told_in_words() {
         let address = answering(health().to_string());
-        let running = ask(address).unwrap().unwrap();
+        let running = ask(address, None).unwrap().unwrap();
         let known = Degradation {
             code: "known".to_owned(),
             summary: "told above".to_owned(),
@@ -251,11 +256,11 @@ Degraded in the running one:
     #[test]
     fn another_version_may_say_less_and_another_program_is_no_nettally() {
         let old = json!({ "version": "0.0.9", "status": "ok", "backend": null });
-        let running = ask(answering(old.to_string())).unwrap().unwrap();
+        let running = ask(answering(old.to_string()), None).unwrap().unwrap();
         let mut text = String::new();
         running.tell(&mut text, "127.0.0.1:1".parse().unwrap(), &[]);
         assert!(text.contains("lost     nothing since its start"), "{text}");
-        let error = ask(answering("<html>".to_owned())).unwrap_err();
+        let error = ask(answering("<html>".to_owned()), None).unwrap_err();
         assert_eq!(error.to_string(), "it does not answer as nettally does");
     }
 
@@ -264,6 +269,6 @@ Degraded in the running one:
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        assert!(ask(address).unwrap().is_none());
+        assert!(ask(address, None).unwrap().is_none());
     }
 }

@@ -33,7 +33,7 @@ const fn figure(
     }
 }
 
-const FIGURES: [Figure; 12] = [
+const FIGURES: [Figure; 17] = [
     figure(
         "/queue/waiting_windows",
         "nettally_sink_waiting_windows",
@@ -109,6 +109,36 @@ const FIGURES: [Figure; 12] = [
         Kind::Counter,
         "Datagrams that could not be sent.",
     ),
+    figure(
+        "/delivery/requests",
+        "nettally_sink_requests_total",
+        Kind::Counter,
+        "Requests that were delivered.",
+    ),
+    figure(
+        "/delivery/failed_requests",
+        "nettally_sink_failed_requests_total",
+        Kind::Counter,
+        "Requests that came to nothing, whether or not they were made again.",
+    ),
+    figure(
+        "/delivery/dropped_requests",
+        "nettally_sink_dropped_requests_total",
+        Kind::Counter,
+        "Requests that were given up.",
+    ),
+    figure(
+        "/delivery/requests_held",
+        "nettally_sink_held_requests",
+        Kind::Gauge,
+        "Requests that are under way, or wait to be made again.",
+    ),
+    figure(
+        "/delivery/delivered/events",
+        "nettally_sink_delivered_events_total",
+        Kind::Counter,
+        "Events that a server has taken.",
+    ),
 ];
 
 pub(super) fn write(text: &mut Exposition, sinks: &[Arc<dyn SinkStatus>]) {
@@ -162,6 +192,7 @@ mod tests {
         let sinks = [
             sink("history", Arc::new(WriterStats::default())),
             sink("statsd", Arc::new(Delivered::default())),
+            sink("vector", Arc::new(crate::delivery::Delivered::default())),
         ];
         let mut text = Exposition::default();
         write(&mut text, &sinks);

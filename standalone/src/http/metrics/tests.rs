@@ -19,13 +19,17 @@ async fn scraped(events: Vec<Event>) -> (String, Arc<Live>) {
         database: None,
         sinks: Vec::new(),
         started: instant(0),
+        token: None,
     };
     let never = futures::future::pending().boxed().shared();
     let api = Arc::new(Api::new(state, [127, 0, 0, 1].into(), never));
     let response = warp::test::request()
         .path("/metrics")
         .header("host", "localhost:9797")
-        .reply(&super::super::routes::routes(api))
+        .reply(&super::super::routes::routes(
+            api,
+            crate::http::guard::Origin::Network,
+        ))
         .await;
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], FORMAT);

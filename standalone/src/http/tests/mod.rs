@@ -1,5 +1,6 @@
 //! The API as a client sees it.
 
+mod access;
 mod database;
 mod live;
 mod page;
@@ -41,12 +42,20 @@ impl SinkStatus for LossySink {
     }
 }
 
+fn network(network: tokio::net::TcpListener) -> Doors {
+    Doors {
+        network,
+        socket: None,
+    }
+}
+
 fn state() -> ApiState {
     ApiState {
         live: Live::new(),
         database: None,
         sinks: Vec::new(),
         started: instant(0),
+        token: None,
     }
 }
 
@@ -68,7 +77,9 @@ async fn get_with(api: &Arc<Api>, path: &str, headers: &[(&str, &str)]) -> Respo
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    request.reply(&routes::routes(Arc::clone(api))).await
+    request
+        .reply(&routes::routes(Arc::clone(api), Origin::Network))
+        .await
 }
 
 async fn get(api: &Arc<Api>, path: &str) -> (u16, Value) {

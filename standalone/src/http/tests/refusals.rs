@@ -60,7 +60,7 @@ async fn unknown_paths_and_methods_are_told_apart() {
             .method("POST")
             .path(path)
             .header("host", "127.0.0.1")
-            .reply(&routes::routes(Arc::clone(&api)))
+            .reply(&routes::routes(Arc::clone(&api), Origin::Network))
             .await;
         assert_eq!(response.status(), 405, "{path}");
         assert_eq!(response.headers()["allow"], "GET");
@@ -98,7 +98,7 @@ async fn a_name_that_could_be_rebound_is_refused() {
     }
     let response = warp::test::request()
         .path("/api/v1/health")
-        .reply(&routes::routes(api))
+        .reply(&routes::routes(api, Origin::Network))
         .await;
     assert_eq!(response.status(), 403, "no host");
 }

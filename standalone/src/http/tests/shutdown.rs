@@ -13,7 +13,7 @@ async fn an_open_event_stream_does_not_hold_up_the_end() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(serve(listener, state(), stopped.map(|_| ())));
+    let serving = tokio::spawn(serve(network(listener), state(), stopped.map(|_| ())));
 
     let mut client = TcpStream::connect(address).await.unwrap();
     let request = format!("GET /api/v1/live HTTP/1.1\r\nHost: {address}\r\n\r\n");
@@ -39,7 +39,7 @@ async fn a_client_that_never_finishes_its_request_is_cut_off() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(serve(listener, state(), stopped.map(|_| ())));
+    let serving = tokio::spawn(serve(network(listener), state(), stopped.map(|_| ())));
     let mut client = TcpStream::connect(address).await.unwrap();
     client.write_all(b"GET / HT").await.unwrap();
     tokio::task::yield_now().await;

@@ -42,6 +42,21 @@ async fn events_come_out_in_order_and_the_stream_ends_with_the_last_inlet() {
 }
 
 #[tokio::test]
+async fn the_end_is_known_while_windows_still_wait() {
+    let queue = Queue::with_merged_rows(10, WhenFull::Block, 10);
+    let (first, second) = (Inlet::into(&queue), Inlet::into(&queue));
+    let ending = tokio::spawn(queue.ending());
+    first.put(window(0));
+    drop(first);
+    tokio::task::yield_now().await;
+    assert!(!ending.is_finished());
+    drop(second);
+    ending.await.unwrap();
+    assert_eq!(queue.stats().waiting_windows, 1);
+    queue.ending().await;
+}
+
+#[tokio::test]
 async fn a_sleeping_receiver_is_woken() {
     let queue = Queue::with_merged_rows(1, WhenFull::Block, 10);
     let inlet = Inlet::into(&queue);
