@@ -10,8 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use nettally::http::{ApiState, Doors, serve};
 use nettally::live::Live;
 use nettally_source::{
-    Degradation, Event, HealthReport, LossCount, LossReason, Losses, Process, ProcessId,
-    ProgramStats, Protocol, Remote, SinkConfig as _, SinkContext, Usage, UsageBatch, Window,
+    Attribution, Container, Degradation, Event, HealthReport, LossCount, LossReason, Losses,
+    Parent, Process, ProcessId, ProgramStats, Protocol, Remote, Runtime, SinkConfig as _,
+    SinkContext, Usage, UsageBatch, Window,
 };
 use nettally_sqlite_sink::SqliteConfig;
 
@@ -26,7 +27,7 @@ type Actor = (
     f64,
 );
 
-const ACTORS: [Actor; 16] = [
+const ACTORS: [Actor; 18] = [
     (
         "firefox",
         "ada",
@@ -53,6 +54,24 @@ const ACTORS: [Actor; 16] = [
         443,
         9e3,
         180e3,
+    ),
+    (
+        "Isolated Web Co",
+        "ada",
+        Protocol::Udp,
+        "172.217.16.67",
+        443,
+        12e3,
+        310e3,
+    ),
+    (
+        "Socket Process",
+        "ada",
+        Protocol::Tcp,
+        "34.107.221.82",
+        80,
+        400.0,
+        900.0,
     ),
     (
         "rsync",
@@ -182,18 +201,7 @@ fn flow(index: u32, actor: Actor, start: Timestamp, end: Timestamp) -> Option<Us
     let bytes = |rate: f64| (rate * level * seconds) as u64;
     let same_process = ACTORS.iter().position(|(other, ..)| *other == name)? as u32;
     (bytes(sent) + bytes(received) > 0).then(|| Usage {
-        process: Arc::new(Process {
-            id: ProcessId {
-                pid: 1_200 + 37 * same_process,
-                start_boottime_ns: u64::from(same_process) * 1_000_000_007,
-                ..ProcessId::default()
-            },
-            name: name.to_owned(),
-            exe: Some(format!("/usr/bin/{name}")),
-            uid: Some(1_000),
-            user: Some(user.to_owned()),
-            ..Process::default()
-        }),
+        process: Arc::new(process(name, user, same_process)),
         protocol,
         local_port: 40_000,
         remote: match ip.parse() {
@@ -205,6 +213,103 @@ fn flow(index: u32, actor: Actor, start: Timestamp, end: Timestamp) -> Option<Us
         first_activity: start,
         last_activity: start,
     })
+}
+
+/// Who an actor is, as far as such a process would be known.
+fn process(name: &str, user: &str, number: u32) -> Process {
+    let text = str::to_owned;
+    let parent = |pid, name: &str| Parent {
+        pid,
+        name: name.to_owned(),
+    };
+    let plain = Process {
+        id: ProcessId {
+            pid: 1_200 + 37 * number,
+            start_boottime_ns: u64::from(number) * 1_000_000_007,
+            ..ProcessId::default()
+        },
+        name: text(name),
+        app: text(name),
+        exe: Some(format!("/usr/bin/{name}")),
+        uid: Some(1_000),
+        user: Some(text(user)),
+        gid: Some(1_000),
+        parents: vec![parent(1, "systemd")],
+        network_namespace: Some(4_026_531_840),
+        attribution: Attribution::Kernel,
+        ..Process::default()
+    };
+    let container = |id: &str| {
+        let (runtime, id) = (Runtime::Docker, id.repeat(4) + "00000000");
+        Some(Container { runtime, id })
+    };
+    match name {
+        "firefox" | "Isolated Web Co" | "Socket Process" => Process {
+            app: text("firefox"),
+            exe: Some(text("/usr/lib/firefox/firefox-bin")),
+            command_line: Some(match name {
+                "firefox" => text("/usr/lib/firefox/firefox-bin --new-window https://example.org/"),
+                _ => format!(
+                    "/usr/lib/firefox/firefox-bin -contentproc -childID {number} -isForBrowser \
+                     -prefsLen 36481 -prefMapSize 258374 -jsInitLen 234780 -parentBuildID \
+                     20261105143211 -sandboxReporter 0 -appDir /usr/lib/firefox/browser tab"
+                ),
+            }),
+            parents: vec![
+                parent(2_210, "gnome-shell"),
+                parent(1_043, "systemd"),
+                parent(1, "systemd"),
+            ],
+            unit: Some(text("app-gnome-firefox-1200.scope")),
+            cgroup: Some(text(
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/app-gnome-firefox-1200.scope",
+            )),
+            ..plain
+        },
+        "postgres" | "node" => Process {
+            command_line: Some(match name {
+                "node" => text("node --enable-source-maps server.js --token=***"),
+                _ => text("postgres: walsender replicator 10.0.3.7"),
+            }),
+            container: container("3f2a9c1b7d5561"),
+            cgroup: Some(format!(
+                "/system.slice/docker-{}.scope",
+                "3f2a9c1b7d5561".repeat(4)
+            )),
+            network_namespace: Some(4_026_532_517),
+            parents: vec![parent(830, "containerd-shim"), parent(1, "systemd")],
+            ..plain
+        },
+        "python3" => Process {
+            command_line: Some(text("python3 -m http.server 8080")),
+            parents: vec![parent(3_301, "bash"), parent(3_298, "tmux: server")],
+            attribution: Attribution::Proc,
+            ..plain
+        },
+        "curl" => Process {
+            exe: None,
+            parents: Vec::new(),
+            attribution: Attribution::Name,
+            ..plain
+        },
+        "wireguard-tool-with-long-name" => Process {
+            tunnel: true,
+            unit: Some(text("wg-quick@wg0.service")),
+            ..plain
+        },
+        "<script>alert(1)" => Process {
+            command_line: Some(text(
+                "<script>alert(1)</script> <img src=x onerror=alert(2)>",
+            )),
+            ..plain
+        },
+        _ => Process {
+            command_line: Some(format!("/usr/bin/{name}")),
+            unit: Some(format!("{name}.service")),
+            cgroup: Some(format!("/system.slice/{name}.service")),
+            ..plain
+        },
+    }
 }
 
 fn health(time: Timestamp, degraded: bool) -> HealthReport {

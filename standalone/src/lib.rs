@@ -15,6 +15,7 @@ pub mod delivery;
 pub mod encode;
 pub mod http;
 pub mod http_sink;
+mod identity;
 pub mod live;
 mod machine;
 pub mod statsd;

@@ -5,6 +5,7 @@ import { Chart, indexed, times } from "./chart.js";
 import { Detail } from "./detail.js";
 import { byId, h, setText } from "./dom.js";
 import { bytes, clock, processName, rate, visible } from "./format.js";
+import { groupBy, grouping, select, selection } from "./link.js";
 import { Model } from "./model.js";
 import { ProtocolButtons, protocolName } from "./protocols.js";
 import { ProcessTable } from "./table.js";
@@ -13,38 +14,22 @@ const PAST_EVERY_MS = 10_000;
 const SERIES = 7;
 
 const model = new Model();
-const state = { protocol: "all", search: "", isOpen: false, hasOpened: false, lastEvent: null };
+const state = { protocol: "all", search: "", by: grouping(), isOpen: false, hasOpened: false, lastEvent: null };
 
 const chart = new Chart(byId("chart"));
-const detail = new Detail(() => select(null));
-const table = new ProcessTable(byId("processes"), byId("processes-more"), (process) =>
-  select({ name: process.process, pid: process.pid }),
-);
-table.onSort = () => drawTable();
+const detail = new Detail(choose, () => choose(null));
+const table = new ProcessTable(byId("processes"), byId("processes-more"), choose, drawTable);
 
-// What is selected lives in the address, so that it can be linked and the back button works.
+// What is selected and how rows are grouped
 
-function selection() {
-  const parameters = new URLSearchParams(location.hash.slice(1));
-  const name = parameters.get("process");
-  if (name === null) return null;
-  const pid = Number.parseInt(parameters.get("pid") ?? "", 10);
-  return { name, pid: Number.isNaN(pid) ? null : pid };
-}
-
-function select(choice) {
-  const parameters = new URLSearchParams();
-  if (choice !== null) {
-    parameters.set("process", choice.name);
-    if (choice.pid !== null) parameters.set("pid", choice.pid);
-  }
-  const target = choice === null ? location.pathname : `#${parameters}`;
-  history.pushState(null, "", target);
+function choose(choice) {
+  select(choice);
   showSelection(choice !== null);
 }
 
 function showSelection(moveFocus) {
   const before = detail.choice;
+  showGrouping();
   detail.open(selection());
   drawTable();
   if (moveFocus && detail.isOpen) {
@@ -55,6 +40,22 @@ function showSelection(moveFocus) {
   }
 }
 
+function showGrouping() {
+  const isOther = state.by !== grouping();
+  state.by = grouping();
+  for (const button of document.querySelectorAll("[data-by]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.by === state.by));
+  }
+  setText(byId("name-head"), state.by === "app" ? "Application" : "Process");
+  if (isOther) refreshPast();
+}
+
+for (const button of document.querySelectorAll("[data-by]")) {
+  button.addEventListener("click", () => {
+    groupBy(button.dataset.by);
+    showSelection(false);
+  });
+}
 window.addEventListener("popstate", () => showSelection(false));
 window.addEventListener("hashchange", () => showSelection(false));
 
@@ -188,14 +189,7 @@ const CLASSES = {
 };
 
 function drawTable() {
-  const chosen = selection();
-  const count = table.draw(model, {
-    ...state,
-    selected: (process) =>
-      chosen !== null &&
-      process.process === chosen.name &&
-      (chosen.pid === null || chosen.pid === process.pid),
-  });
+  const count = table.draw(model, { ...state, selected: selection() });
   setText(byId("empty"), count > 0 ? "" : emptyWords());
   byId("empty").hidden = count > 0;
 }
@@ -208,7 +202,7 @@ function emptyWords() {
   const over = state.protocol === "all" ? "" : ` over ${protocolName(state.protocol)}`;
   return state.search === ""
     ? `Nothing moved${over} in the last two minutes.`
-    : `No process${over} fits “${visible(state.search)}”.`;
+    : `Nobody${over} fits “${visible(state.search)}”.`;
 }
 
 // The past
@@ -231,7 +225,7 @@ async function refreshPast() {
   detail.refreshPast();
   const protocol = state.protocol === "all" ? null : state.protocol;
   try {
-    const answer = await get("series", { since: "-1h", group_by: "process", limit: SERIES, protocol });
+    const answer = await get("series", { since: "-1h", group_by: state.by, limit: SERIES, protocol });
     const used = await get("usage", { since: "-1h", group_by: "protocol" });
     if (asked !== lastAsked) return;
     protocols.reveal(used.rows.map((row) => row.protocol));
@@ -250,7 +244,7 @@ function drawPast(answer) {
   }
   const series = answer.series.map((line) => ({
     label: line.is_other ? "others" : processName(line.key ?? ""),
-    name: line.is_other ? null : line.key,
+    choice: line.is_other ? null : choiceOf(line.key ?? ""),
     slot: line.is_other ? "other" : slotOf(String(line.key), keys),
     total: line.total,
     points: indexed(line.points, span),
@@ -258,18 +252,20 @@ function drawPast(answer) {
   setText(byId("chart-note"), series.length === 0 ? "No traffic stored in the last hour yet." : "");
   chart.set({
     ...span,
-    label: "Traffic of the last hour by process: received above the line, sent below",
+    label: `Traffic of the last hour by ${state.by}: received above the line, sent below`,
     series,
   });
   byId("legend").replaceChildren(...series.map(legendItem));
 }
 
-function legendItem({ label, name, slot, total }) {
+const choiceOf = (key) => (state.by === "app" ? { app: key } : { name: key, pid: null });
+
+function legendItem({ label, choice, slot, total }) {
   const text = `${bytes(total.received_bytes)} received, ${bytes(total.sent_bytes)} sent`;
   const content = [h("i", { class: `swatch slot-${slot}` }), label];
-  if (name === null) return h("li", { title: text }, h("span", {}, ...content));
+  if (choice === null) return h("li", { title: text }, h("span", {}, ...content));
   const button = h("button", { type: "button", title: text }, ...content);
-  button.addEventListener("click", () => select({ name, pid: null }));
+  button.addEventListener("click", () => choose(choice));
   return h("li", {}, button);
 }
 

@@ -1,18 +1,26 @@
-// One process: how it went in the last hour, and whom it talks to.
+// One application or process: who it is, how it went in the last hour, and whom it talks to.
 
 import { get } from "./api.js";
 import { Chart, indexed, times } from "./chart.js";
 import { byId, h, setText } from "./dom.js";
 import { bytes, endpoint, processName, rate, rateOrDash, visible } from "./format.js";
+import { facts } from "./identity.js";
+import { conditions, isSame } from "./link.js";
 import { isInTotals, protocolName } from "./protocols.js";
 
 const MAX_REMOTES = 50;
 
+/** Processes of an application that are listed. */
+const MAX_MEMBERS = 12;
+
 export class Detail {
-  constructor(onClose) {
+  constructor(onSelect, onClose) {
+    this.onSelect = onSelect;
     this.panel = byId("detail");
     this.chart = new Chart(byId("detail-chart"));
     this.choice = null;
+    /** The processes of the last hour, as far as they are needed: when none is live. */
+    this.past = [];
     this.mode = "live";
     byId("detail-close").addEventListener("click", onClose);
     this.panel.addEventListener("keydown", (event) => {
@@ -27,14 +35,15 @@ export class Detail {
     return this.choice !== null;
   }
 
-  /** Shows a process; `null` closes. `pid` may be null: all processes of that name. */
+  /** Shows what a selection means; `null` closes. */
   open(choice) {
-    const isSame = choice?.name === this.choice?.name && choice?.pid === this.choice?.pid;
+    const isOpenAlready = isSame(choice, this.choice);
     this.choice = choice;
     this.panel.hidden = choice === null;
     document.body.classList.toggle("with-detail", choice !== null);
-    if (choice === null || isSame) return;
-    setText(byId("detail-name"), processName(choice.name));
+    if (choice === null || isOpenAlready) return;
+    this.past = [];
+    setText(byId("detail-name"), this.title);
     byId("remotes-body").replaceChildren();
     setText(byId("remotes-note"), "Loading…");
     this.refreshLive();
@@ -54,13 +63,14 @@ export class Detail {
     this.model = model;
     this.protocol = protocol;
     if (!this.isOpen || !model) return;
-    const { name, pid } = this.choice;
-    const processes = model.find(name, pid);
+    const processes = model.find(this.choice);
     const views = processes.map((process) => model.view(process, protocol));
     const sum = (key) => views.reduce((total, view) => total + view[key], 0);
     setText(byId("detail-received"), rate(sum("receivedRate")));
     setText(byId("detail-sent"), rate(sum("sentRate")));
-    setText(byId("detail-about"), about(processes, pid));
+    setText(byId("detail-about"), about(processes, this.choice.pid));
+    this.showFacts(facts(processes.length > 0 ? processes : this.past));
+    this.showMembers(processes);
     const totals = `${bytes(sum("receivedTotal"))} received, ${bytes(sum("sentTotal"))} sent`;
     setText(byId("detail-totals"), processes.length > 0 ? `${totals} since it was first seen` : "");
     if (this.mode === "live") this.refreshRemotes();
@@ -70,13 +80,46 @@ export class Detail {
   refreshPast() {
     if (!this.isOpen) return;
     this.refreshChart();
+    this.refreshIdentity();
     if (this.mode === "hour") this.refreshRemotes();
   }
 
   get conditions() {
-    const { name, pid } = this.choice;
     const protocol = this.protocol === "all" ? null : this.protocol;
-    return { process: name, pid, protocol };
+    return { ...conditions(this.choice), protocol };
+  }
+
+  get title() {
+    return processName(this.choice.app ?? this.choice.name);
+  }
+
+  /** Only when they differ: whoever has marked a text wants to copy it. */
+  showFacts(list) {
+    const text = JSON.stringify(list);
+    const place = byId("detail-facts");
+    if (place.dataset.text === text) return;
+    place.dataset.text = text;
+    place.replaceChildren(...list.map(factRow));
+  }
+
+  /** The processes of an application, each a way to itself. */
+  showMembers(processes) {
+    const shown = processes.length > 1 ? processes.slice(0, MAX_MEMBERS) : [];
+    const text = shown.map(({ id, process, identity }) => [id, process, identity?.command_line].join()).join("\n");
+    const place = byId("detail-members");
+    if (place.dataset.text === text) return;
+    place.dataset.text = text;
+    const items = shown.map((process) => this.memberRow(process));
+    const more = processes.length - shown.length;
+    if (shown.length > 0 && more > 0) items.push(h("li", { class: "quiet" }, `${more} more`));
+    place.replaceChildren(...items);
+  }
+
+  memberRow({ process: name, pid, exe, identity }) {
+    const button = h("button", { type: "button" }, `${processName(name)} (${pid})`);
+    button.addEventListener("click", () => this.onSelect({ name, pid }));
+    const command = visible(identity?.command_line ?? exe ?? "");
+    return h("li", {}, button, h("span", { class: "quiet", title: command }, command));
   }
 
   async refreshChart() {
@@ -89,13 +132,27 @@ export class Detail {
       setText(byId("detail-chart-note"), series ? "" : "Nothing stored in the last hour yet.");
       this.chart.set({
         ...span,
-        label: `Last hour of ${processName(choice.name)}`,
+        label: `Last hour of ${this.title}`,
         series: series
-          ? [{ label: processName(choice.name), slot: "own", points: indexed(series.points, span) }]
+          ? [{ label: this.title, slot: "own", points: indexed(series.points, span) }]
           : [],
       });
     } catch (error) {
       if (choice === this.choice) setText(byId("detail-chart-note"), `No history: ${error.message}.`);
+    }
+  }
+
+  /** Of processes that are quiet, or gone, the history knows who they were. */
+  async refreshIdentity() {
+    const { choice, model } = this;
+    if (!model || model.find(choice).length > 0) return;
+    try {
+      const answer = await get("processes", { ...conditions(choice), since: "-1h", limit: MAX_MEMBERS });
+      if (choice !== this.choice) return;
+      this.past = answer.processes.map((row) => ({ ...row, identity: known(row) }));
+      this.refreshLive();
+    } catch {
+      // The chart says already that there is no history.
     }
   }
 
@@ -149,12 +206,30 @@ export class Detail {
 
 function about(processes, pid) {
   if (processes.length === 0) {
-    return pid === null ? "Quiet for two minutes or more" : `PID ${pid} · quiet for two minutes or more`;
+    return typeof pid === "number" ? `PID ${pid} · quiet for two minutes or more` : "Quiet for two minutes or more";
   }
-  if (processes.length > 1) return `${processes.length} processes of this name`;
-  const [{ pid: number, user, exe }] = processes;
-  return [`PID ${number}`, user, exe].filter((part) => part !== null).map((part) => visible(part)).join(" · ");
+  return processes.length > 1 ? `${processes.length} processes` : `PID ${processes[0].pid}`;
 }
+
+function factRow({ label, text, kind }) {
+  const shown = h("span", { class: kind }, text);
+  return h("div", {}, h("dt", {}, label), h("dd", {}, shown, ...(kind === "code" ? copyButton(label, text) : [])));
+}
+
+/** A browser lends its clipboard only to pages of this machine or over TLS. */
+function copyButton(label, text) {
+  if (!navigator.clipboard) return [];
+  const button = h("button", { type: "button", class: "copy", "aria-label": `Copy: ${label}` }, "Copy");
+  button.addEventListener("click", async () => {
+    const done = await navigator.clipboard.writeText(text).then(() => "Copied", () => "Not allowed");
+    setText(button, done);
+    setTimeout(() => setText(button, "Copy"), 1500);
+  });
+  return [button];
+}
+
+/** What is known of a row of the history; what is not is null there, and absent among the live. */
+const known = (row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
 
 /** What the rows do not say. */
 function remotesNote({ rows, none, others }) {

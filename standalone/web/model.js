@@ -1,5 +1,6 @@
 // What the page knows: processes and their last windows. No elements here.
 
+import { isChosen } from "./link.js";
 import { isInTotals } from "./protocols.js";
 
 /** Windows kept for the small charts; those of a snapshot are as many at most. */
@@ -63,13 +64,21 @@ export class Model {
     };
   }
 
-  /** The processes that a deep link means; a PID is optional. */
-  find(name, pid) {
-    return [...this.processes.values()].filter(
-      (process) => process.process === name && (pid === null || process.pid === pid),
-    );
+  /** What several processes move together. */
+  sum(views) {
+    if (views.length === 1) return views[0];
+    const all = { isUsed: views.some(({ isUsed }) => isUsed), history: sumPairs(views.map(({ history }) => history)) };
+    for (const key of SUMMED) all[key] = sum(views, (view) => view[key]);
+    return all;
+  }
+
+  /** The processes that a selection means. */
+  find(choice) {
+    return [...this.processes.values()].filter((process) => isChosen(process, choice));
   }
 }
+
+const SUMMED = ["sentRate", "receivedRate", "sentRank", "receivedRank", "sentTotal", "receivedTotal"];
 
 /** Whether a choice means a protocol. */
 const means = (choice, protocol) => (choice === "all" ? isInTotals(protocol) : choice === protocol);
@@ -110,11 +119,16 @@ const isForgotten = (process) =>
     (history) => history.length >= HISTORY && history.every((pair) => !pair || !(pair[0] + pair[1])),
   );
 
-/** Histories of several protocols, aligned at the newest window. */
-function sumHistory(process, protocol) {
-  const histories = Object.entries(process.history)
-    .filter(([name]) => means(protocol, name))
-    .map(([, history]) => history);
+/** The course of a process over several protocols. */
+const sumHistory = (process, protocol) =>
+  sumPairs(
+    Object.entries(process.history)
+      .filter(([name]) => means(protocol, name))
+      .map(([, history]) => history),
+  );
+
+/** Histories added up, aligned at the newest window. */
+function sumPairs(histories) {
   const length = Math.max(0, ...histories.map((history) => history.length));
   return Array.from({ length }, (_, index) => {
     const pairs = histories.map((history) => history[history.length - length + index]);

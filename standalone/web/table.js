@@ -1,17 +1,19 @@
-// The table of processes now. Rows are kept and changed in place, so focus and hover survive.
+// The table of what moves now, one row for each application or each process. Rows are kept and
+// changed in place, so focus and hover survive.
 
-import { h, setText } from "./dom.js";
-import { bytes, processName, rateOrDash, visible } from "./format.js";
-import { Spark } from "./spark.js";
+import { setText } from "./dom.js";
+import { fits } from "./identity.js";
+import { isSame } from "./link.js";
+import { Row } from "./row.js";
 
 /** More rows than a person reads; the rest is named in the foot. */
 const MAX_ROWS = 100;
 
 /** How columns compare; numbers fall, words rise. */
 const COLUMNS = {
-  process: { key: (row) => row.process.process.toLowerCase(), descending: false },
-  pid: { key: (row) => row.process.pid, descending: false },
-  user: { key: (row) => row.process.user ?? "", descending: false },
+  process: { key: (row) => row.label.toLowerCase(), descending: false },
+  pid: { key: (row) => row.processes[0].pid, descending: false },
+  user: { key: (row) => row.processes[0].user ?? "", descending: false },
   received: { key: (row) => row.view.receivedRank, descending: true },
   sent: { key: (row) => row.view.sentRank, descending: true },
   rate: { key: (row) => row.view.receivedRank + row.view.sentRank, descending: true },
@@ -20,12 +22,16 @@ const COLUMNS = {
 };
 
 export class ProcessTable {
-  constructor(table, foot, onSelect) {
+  /** `onSelect` gets what was chosen, `onChange` is called when the table is to be drawn anew. */
+  constructor(table, foot, onSelect, onChange) {
     this.body = table.tBodies[0];
     this.heads = [...table.tHead.querySelectorAll("th[data-sort]")];
     this.foot = foot;
     this.onSelect = onSelect;
+    this.onChange = onChange;
     this.rows = new Map();
+    /** Applications whose processes are shown. */
+    this.unfolded = new Set();
     this.sort = { column: "rate", descending: true };
     for (const head of this.heads) {
       head.querySelector("button").addEventListener("click", () => this.sortBy(head.dataset.sort));
@@ -38,7 +44,7 @@ export class ProcessTable {
     const again = this.sort.column === column;
     this.sort = { column, descending: again ? !this.sort.descending : descending };
     this.showSort();
-    this.onSort?.();
+    this.onChange();
   }
 
   showSort() {
@@ -49,40 +55,61 @@ export class ProcessTable {
     }
   }
 
-  /** Shows the processes of `model` that fit `search` and `protocol`; returns how many fit. */
-  draw(model, { search, protocol, selected }) {
+  unfold(app) {
+    if (!this.unfolded.delete(app)) this.unfolded.add(app);
+    this.onChange();
+  }
+
+  /** Shows the processes of `model` that fit `search` and `protocol`; returns how many rows fit. */
+  draw(model, { search, protocol, by, selected }) {
     const wanted = search.trim().toLowerCase();
-    const shown = [];
+    const single = [];
     for (const process of model.processes.values()) {
       if (!fits(process, wanted)) continue;
       const view = model.view(process, protocol);
-      if (view.isUsed) shown.push({ process, view });
+      if (view.isUsed) single.push(ofProcess(process, view));
     }
-    shown.sort(this.order());
-    const visibleRows = shown.slice(0, MAX_ROWS);
-    const ids = new Set(visibleRows.map(({ process }) => process.id));
-    for (const [id, row] of this.rows) {
-      if (!ids.has(id)) {
+    const entries = by === "app" ? this.grouped(model, single) : single.sort(this.order());
+    const shown = entries.slice(0, MAX_ROWS);
+    this.place(shown, selected);
+    const hidden = entries.length - shown.length;
+    setText(this.foot, hidden > 0 ? `${hidden} more; search or sort to see them.` : "");
+    return entries.length;
+  }
+
+  /** One entry for each application, and below it, if it is unfolded, its processes. */
+  grouped(model, single) {
+    const order = this.order();
+    const apps = new Map();
+    for (const entry of single.sort(order)) {
+      const { app } = entry.processes[0];
+      if (!apps.has(app)) apps.set(app, []);
+      apps.get(app).push(entry);
+    }
+    const groups = [...apps].map(([app, members]) => ofApp(model, app, members, this.unfolded.has(app)));
+    return groups.sort(order).flatMap((group) => (group.isUnfolded ? [group, ...group.members] : [group]));
+  }
+
+  place(entries, selected) {
+    const keys = new Set(entries.map(({ key }) => key));
+    for (const [key, row] of this.rows) {
+      if (!keys.has(key)) {
         row.element.remove();
-        this.rows.delete(id);
+        this.rows.delete(key);
       }
     }
-    visibleRows.forEach(({ process, view }, index) => {
-      const row = this.rows.get(process.id) ?? this.added(process);
-      row.draw(process, view, selected(process));
+    entries.forEach((entry, index) => {
+      const row = this.rows.get(entry.key) ?? this.added(entry);
+      row.draw(entry, isSame(entry.choice, selected));
       if (this.body.children[index] !== row.element) {
         this.body.insertBefore(row.element, this.body.children[index] ?? null);
       }
     });
-    const hidden = shown.length - visibleRows.length;
-    setText(this.foot, hidden > 0 ? `${hidden} more; search or sort to see them.` : "");
-    return shown.length;
   }
 
-  /** Moves the focus to the row of a process, if it is shown. */
-  focus({ name, pid }) {
-    const rows = [...this.rows.values()];
-    const row = rows.find(({ process }) => process.process === name && (pid ?? process.pid) === process.pid);
+  /** Moves the focus to the row of a selection, if it is shown. */
+  focus(choice) {
+    const row = [...this.rows.values()].find(({ entry }) => isSame(entry.choice, choice));
     row?.name.focus({ preventScroll: true });
   }
 
@@ -94,68 +121,31 @@ export class ProcessTable {
       const [left, right] = [key(a), key(b)];
       if (left !== right) return left < right ? -sign : sign;
       const total = (row) => row.view.receivedTotal + row.view.sentTotal;
-      return total(b) - total(a) || a.process.pid - b.process.pid;
+      return total(b) - total(a) || a.processes[0].pid - b.processes[0].pid;
     };
   }
 
-  added(process) {
-    const row = new Row(process, this.onSelect);
-    this.rows.set(process.id, row);
+  added(entry) {
+    const row = new Row(entry, this.onSelect, (app) => this.unfold(app));
+    this.rows.set(entry.key, row);
     return row;
   }
 }
 
-const fits = (process, wanted) =>
-  wanted === "" ||
-  [process.process, String(process.pid), process.user ?? "", process.exe ?? ""].some((text) =>
-    text.toLowerCase().includes(wanted),
-  );
+function ofProcess(process, view) {
+  const choice = { name: process.process, pid: process.pid };
+  return { key: process.id, kind: "process", label: process.process, processes: [process], view, choice };
+}
 
-class Row {
-  constructor(process, onSelect) {
-    this.name = h("button", { type: "button", class: "name" });
-    this.under = h("span", { class: "under" });
-    this.pid = h("td", { class: "number quiet wide" });
-    this.user = h("td", { class: "quiet wide user" });
-    const number = (testid, more = "") =>
-      h("td", { class: `number ${more}`, "data-testid": testid });
-    this.received = number("received-rate", "received");
-    this.sent = number("sent-rate", "sent");
-    this.receivedTotal = number("received-total", "quiet wide");
-    this.sentTotal = number("sent-total", "quiet wide");
-    this.spark = new Spark();
-    this.element = h(
-      "tr",
-      { "data-testid": "process-row", "data-process": process.process, "data-pid": process.pid },
-      h("th", { scope: "row" }, this.name, this.under),
-      this.pid,
-      this.user,
-      this.received,
-      this.sent,
-      h("td", { class: "spark-cell" }, this.spark.element),
-      this.receivedTotal,
-      this.sentTotal,
-    );
-    this.element.addEventListener("click", () => onSelect(this.process));
-  }
-
-  draw(process, view, isSelected) {
-    this.process = process;
-    // A process may change its name while it runs.
-    this.element.dataset.process = process.process;
-    const user = process.user === null ? "–" : visible(process.user);
-    setText(this.name, processName(process.process));
-    this.name.title = process.exe === null ? "" : visible(process.exe);
-    setText(this.under, `${process.pid} · ${user}`);
-    setText(this.pid, String(process.pid));
-    setText(this.user, user);
-    setText(this.received, rateOrDash(view.receivedRate));
-    setText(this.sent, rateOrDash(view.sentRate));
-    setText(this.receivedTotal, bytes(view.receivedTotal));
-    setText(this.sentTotal, bytes(view.sentTotal));
-    this.element.classList.toggle("idle", view.receivedRate + view.sentRate === 0);
-    this.element.classList.toggle("selected", isSelected);
-    this.name.setAttribute("aria-expanded", String(isSelected));
-    this.spark.draw(view.history);
-  }
+function ofApp(model, app, members, isUnfolded) {
+  return {
+    key: `app ${app}`,
+    kind: "app",
+    label: app,
+    processes: members.flatMap(({ processes }) => processes),
+    view: model.sum(members.map(({ view }) => view)),
+    choice: { app },
+    members: members.map((member) => ({ ...member, key: `member ${member.key}`, kind: "member" })),
+    isUnfolded: isUnfolded && members.length > 1,
+  };
 }

@@ -3,8 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use nettally_sqlite_sink::{TimeRange, UsageAnswer};
+use jiff::Timestamp;
+use nettally_sqlite_sink::TimeRange;
 use serde::{Serialize, Serializer};
+
+use super::conditions;
+use super::error::ApiError;
+use super::params::Params;
 
 /// How many rows to skip, and of which range. The range stays that of the first page: if it moved
 /// as usage arrives, rows would change their places, and come twice or never.
@@ -20,12 +25,23 @@ pub(super) struct Cursor {
 pub(super) struct NoCursor(String);
 
 impl Cursor {
-    /// What follows `answer`; `None` at its end.
-    pub(super) fn after(answer: &UsageAnswer) -> Option<Self> {
-        let TimeRange { since, until } = answer.range;
-        let offset = answer.next_cursor?;
+    /// Where the page that is asked for begins. `since` and `until` are the first page's.
+    pub(super) fn of(params: &Params, now: Timestamp) -> Result<Self, ApiError> {
+        let range = conditions::range(params, now)?;
+        let given = params.parsed("cursor")?;
+        Ok(given.unwrap_or(Self { offset: 0, range }))
+    }
+
+    /// What follows an answer about `range` that says at `offset` the next page begins; `None` at
+    /// its end.
+    pub(super) fn after(
+        TimeRange { since, until }: TimeRange,
+        offset: Option<u32>,
+        flushed_until: Option<Timestamp>,
+    ) -> Option<Self> {
+        let offset = offset?;
         // What is not stored yet was not in the answer.
-        let until = until.min(answer.flushed_until?);
+        let until = until.min(flushed_until?);
         Some(Self {
             offset,
             range: TimeRange { since, until },

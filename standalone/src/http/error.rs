@@ -135,7 +135,8 @@ pub(super) async fn handle_rejection(rejection: Rejection) -> Result<Response, I
         return Ok(response);
     }
     if rejection.is_not_found() {
-        let message = "nothing here; the API is /api/v1/health, usage, series, live".to_owned();
+        let message =
+            "nothing here; the API is /api/v1/health, usage, series, processes, live".to_owned();
         return Ok(answer(StatusCode::NOT_FOUND, "not_found", message, None));
     }
     if let Some(error) = rejection.find::<warp::reject::InvalidHeader>() {

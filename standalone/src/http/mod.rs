@@ -1,9 +1,10 @@
 //! The HTTP API and the web page.
 //!
 //! [`serve`] answers on a listener that the caller has bound. Every request passes the
-//! [`guard`] (who may ask at all; `token`, `session`, `socket`), then one route family: `health`, `usage`, `series`, `live`
-//! (the API, under `/api/v1/`), `metrics` (for Prometheus), `page` (the embedded files). Each family has its filter first,
-//! its handler next, its model last. Whatever goes wrong becomes one JSON shape in [`error`].
+//! [`guard`] (who may ask at all; `token`, `session`, `socket`), then one route family: `health`,
+//! `usage`, `series`, `processes`, `live` (the API, under `/api/v1/`), `metrics` (for Prometheus),
+//! `page` (the embedded files). Each family has its filter first, its handler next, its model last.
+//! Whatever goes wrong becomes one JSON shape in [`error`].
 //! The past is read from SQLite on blocking threads (`database`), the present from
 //! [`Live`]; nothing here asks the kernel.
 
@@ -17,8 +18,10 @@ mod health;
 mod live;
 mod losses;
 mod metrics;
+mod order;
 mod page;
 mod params;
+mod processes;
 mod routes;
 mod series;
 mod server;

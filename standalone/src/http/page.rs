@@ -28,9 +28,11 @@ macro_rules! asset {
     };
 }
 
-const ASSETS: [Asset; 15] = [
+const ASSETS: [Asset; 20] = [
     asset!("/", HTML, "index.html"),
-    asset!("/style.css", CSS, "style.css"),
+    asset!("/base.css", CSS, "base.css"),
+    asset!("/table.css", CSS, "table.css"),
+    asset!("/detail.css", CSS, "detail.css"),
     asset!("/login.css", CSS, "login.css"),
     asset!("/app.js", JS, "app.js"),
     asset!("/api.js", JS, "api.js"),
@@ -38,9 +40,12 @@ const ASSETS: [Asset; 15] = [
     asset!("/detail.js", JS, "detail.js"),
     asset!("/dom.js", JS, "dom.js"),
     asset!("/format.js", JS, "format.js"),
+    asset!("/identity.js", JS, "identity.js"),
+    asset!("/link.js", JS, "link.js"),
     asset!("/login.js", JS, "login.js"),
     asset!("/model.js", JS, "model.js"),
     asset!("/protocols.js", JS, "protocols.js"),
+    asset!("/row.js", JS, "row.js"),
     asset!("/spark.js", JS, "spark.js"),
     asset!("/table.js", JS, "table.js"),
     asset!("/icon.svg", SVG, "icon.svg"),

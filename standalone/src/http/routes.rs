@@ -13,7 +13,7 @@ use warp::{Filter, Reply};
 use super::api::Api;
 use super::error::handle_rejection;
 use super::guard::{Origin, guard, token_guard};
-use super::{health, live, metrics, page, series, session, usage};
+use super::{health, live, metrics, page, processes, series, session, usage};
 
 /// Nothing but the page's own files; no script or style inside the markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -29,6 +29,8 @@ pub(super) fn routes(
         .or(usage::route(Arc::clone(&api)))
         .unify()
         .or(series::route(Arc::clone(&api)))
+        .unify()
+        .or(processes::route(Arc::clone(&api)))
         .unify()
         .or(live::route(Arc::clone(&api)))
         .unify();

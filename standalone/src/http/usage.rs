@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use nettally_sqlite_sink::{
-    ByteTotals, Field, Order, OrderBy, OutsideTotal, TimeRange, UsageAnswer, UsageQuery, UsageRow,
+    ByteTotals, Field, OutsideTotal, TimeRange, UsageAnswer, UsageQuery, UsageRow,
 };
 use serde::Serialize;
 use warp::filters::BoxedFilter;
@@ -14,6 +14,7 @@ use warp::{Filter as _, Rejection, reject, reply::Response};
 use super::api::Api;
 use super::cursor::Cursor;
 use super::error::ApiError;
+use super::order::order;
 use super::params::{Params, query_string};
 use super::{conditions, now};
 
@@ -53,7 +54,7 @@ struct Page {
 
 impl From<UsageAnswer> for Page {
     fn from(answer: UsageAnswer) -> Self {
-        let cursor = Cursor::after(&answer);
+        let cursor = Cursor::after(answer.range, answer.next_cursor, answer.flushed_until);
         let UsageAnswer {
             range,
             group_by,
@@ -90,59 +91,21 @@ fn parsed(query: &str, now: Timestamp) -> Result<UsageQuery, ApiError> {
         let message = format!("`{twice}` is given more than once");
         return Err(ApiError::parameter("group_by", message));
     }
-    let asked = conditions::range(&params, now)?;
-    let (range, offset) = match params.parsed("cursor")? {
-        // `since` and `until` are the first page's.
-        Some(Cursor { offset, range }) => (range, offset),
-        None => (asked, 0),
-    };
+    let Cursor { range, offset } = Cursor::of(&params, now)?;
     Ok(UsageQuery {
         range,
         filter: conditions::filter(&params)?,
-        order: order(params.text("order_by"), &group_by)?,
+        order: order(&params, &group_by, "a field must be in group_by")?,
         limit: Some(params.limit(DEFAULT_ROWS, MAX_ROWS)?),
         offset,
         group_by,
     })
 }
 
-/// `sent_bytes`, `process:asc`; without a direction, bytes go down and names go up.
-fn order(text: Option<&str>, group_by: &[Field]) -> Result<Order, ApiError> {
-    let Some(text) = text else {
-        return Ok(Order::default());
-    };
-    let refused = |what: &str| {
-        let fields: String = group_by.iter().map(|field| format!(", {field}")).collect();
-        let message = format!(
-            "cannot order by `{what}`; allowed: total_bytes, sent_bytes, received_bytes{fields} \
-             (a field must be in group_by), each with :asc or :desc"
-        );
-        Err(ApiError::parameter("order_by", message))
-    };
-    let (name, direction) = match text.split_once(':') {
-        Some((name, direction)) => (name, Some(direction)),
-        None => (text, None),
-    };
-    let by = match name {
-        "total_bytes" => OrderBy::TotalBytes,
-        "sent_bytes" => OrderBy::SentBytes,
-        "received_bytes" => OrderBy::ReceivedBytes,
-        name => match group_by.iter().find(|field| field.name() == name) {
-            Some(field) => OrderBy::Field(*field),
-            None => return refused(name),
-        },
-    };
-    let descending = match direction {
-        None => !matches!(by, OrderBy::Field(_)),
-        Some("asc") => false,
-        Some("desc") => true,
-        Some(_) => return refused(text),
-    };
-    Ok(Order { by, descending })
-}
-
 #[cfg(test)]
 mod tests {
+    use nettally_sqlite_sink::{Order, OrderBy};
+
     use super::*;
     use crate::live::testing::instant;
 

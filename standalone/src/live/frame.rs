@@ -86,6 +86,8 @@ impl Frame {
 /// Which flows a question is about; an absent field fits all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlowChoice {
+    /// What processes are grouped by.
+    pub app: Option<String>,
     /// Number of the process.
     pub pid: Option<u32>,
     /// Name of the process.
@@ -103,7 +105,9 @@ impl FlowChoice {
             exec_id: _,
             start_boottime_ns: _,
         } = process.id;
+        let app = crate::identity::app(process);
         self.pid.is_none_or(|wanted| wanted == pid)
+            && self.app.as_ref().is_none_or(|wanted| wanted == app)
             && self.name.as_ref().is_none_or(|name| *name == process.name)
     }
 

@@ -117,8 +117,9 @@ fn a_key_is_answered_before_the_next_window() {
     tmux.wait_for("table", |picture| picture.contains("chronyd"));
     let keys = [
         ("c", "totals  by pid"),
-        ("g", "totals  by name"),
-        ("c", "rates  by name"),
+        ("g", "totals  by app"),
+        ("c", "rates  by app"),
+        ("g", "rates  by name"),
         ("g", "rates  by pid"),
         ("h", "nettally › health"),
         ("?", "nettally › keys"),

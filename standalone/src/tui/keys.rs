@@ -9,6 +9,7 @@ use super::model::settings::Protocols;
 pub(crate) enum Action {
     Move(Step),
     Open,
+    Identity,
     Back,
     Sort(Turn),
     Filter,
@@ -84,8 +85,15 @@ pub(crate) const BINDINGS: &[Binding] = &[
         action: Action::Open,
         keys: &[key(KeyCode::Enter)],
         shown: "Enter",
-        footer: "remotes",
-        help: "remotes of the row",
+        footer: "details",
+        help: "who it is, its remotes",
+    },
+    Binding {
+        action: Action::Identity,
+        keys: &[char('i')],
+        shown: "i",
+        footer: "identity",
+        help: "all of who it is",
     },
     Binding {
         action: Action::Back,
@@ -134,7 +142,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         keys: &[char('g')],
         shown: "g",
         footer: "group",
-        help: "group by name or PID",
+        help: "by PID, app or name",
     },
     Binding {
         action: Action::Pause,

@@ -8,7 +8,7 @@ use nettally_source::{HealthReport, ProcessId};
 
 use super::feed::Delivery;
 use super::keys::{Action, Step, Turn, action};
-use super::model::settings::{Columns, Grouping, Measure, Order};
+use super::model::settings::{Columns, Identity, Measure, Order};
 use super::model::{Cursor, Model, Screen, Size};
 use super::view;
 
@@ -67,7 +67,12 @@ fn act(model: &mut Model, action: Action) {
             }
         }
         Action::Only(protocols) => model.settings.protocols = protocols,
-        Action::Open | Action::Move(_) | Action::Sort(_) | Action::Group | Action::Filter => {
+        Action::Open
+        | Action::Identity
+        | Action::Move(_)
+        | Action::Sort(_)
+        | Action::Group
+        | Action::Filter => {
             act_on_table(model, action);
         }
     }
@@ -82,12 +87,15 @@ fn act_on_table(model: &mut Model, action: Action) {
         (Screen::Processes, Action::Open) => open(model),
         (Screen::Processes, Action::Group) => {
             model.process_cursor = Cursor::default();
-            model.settings.grouping = match model.settings.grouping {
-                Grouping::Pid => Grouping::Name,
-                Grouping::Name => Grouping::Pid,
-            };
+            model.settings.grouping = model.settings.grouping.next();
         }
         (Screen::Processes, Action::Sort(turn)) => turned(&mut model.settings.process_order, turn),
+        (Screen::Remotes { .. }, Action::Identity) => {
+            model.settings.identity = match model.settings.identity {
+                Identity::Brief => Identity::Whole,
+                Identity::Whole => Identity::Brief,
+            };
+        }
         (Screen::Remotes { .. }, Action::Sort(turn)) => {
             turned(&mut model.settings.remote_order, turn);
         }

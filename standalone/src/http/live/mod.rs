@@ -2,6 +2,7 @@
 
 mod model;
 mod remotes;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use super::params::{Params, query_string};
 use crate::live::{Frame, Subscription};
 
 use model::LiveEvent;
+use told::Told;
 
 /// A comment this often keeps proxies and tunnels from closing a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -56,21 +58,28 @@ fn events(
     let mut subscription = api.live.subscribe();
     let snapshot = api.live.snapshot();
     subscription.skip_to(snapshot.sequence);
-    let first = event("snapshot", &snapshot, &api).map(|event| event.retry(RETRY));
+    let mut told = Told::default();
+    let first = event("snapshot", &snapshot, &api, &mut told).map(|event| event.retry(RETRY));
     let following = stream::unfold(
-        (api, subscription, permit),
-        |(api, mut subscription, permit): (Arc<Api>, Subscription, _)| async move {
+        (api, subscription, told, permit),
+        |(api, mut subscription, mut told, permit): (Arc<Api>, Subscription, _, _)| async move {
             let frame = subscription.next().await?;
-            let event = event("window", &frame, &api);
-            Some((event, (api, subscription, permit)))
+            let event = event("window", &frame, &api, &mut told);
+            told.forget_before(frame.sequence);
+            Some((event, (api, subscription, told, permit)))
         },
     );
     stream::iter([first]).chain(following)
 }
 
-fn event(name: &str, frame: &Frame, api: &Api) -> Result<Event, serde_json::Error> {
+fn event(
+    name: &str,
+    frame: &Frame,
+    api: &Api,
+    told: &mut Told,
+) -> Result<Event, serde_json::Error> {
     Event::default()
         .event(name)
         .id(frame.sequence.to_string())
-        .json_data(LiveEvent::of(frame, Summary::of(api)))
+        .json_data(LiveEvent::of(frame, Summary::of(api), told))
 }

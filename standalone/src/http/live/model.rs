@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use nettally_source::{ProcessId, Protocol, Window};
 use serde::Serialize;
 
+use super::told::Told;
 use crate::http::health::Summary;
+use crate::identity::{self, Identity};
 use crate::live::{Frame, Moved, ProcessNow};
 
 /// One window.
@@ -39,6 +41,8 @@ struct LiveProcess<'a> {
     /// Differs between two processes that had the same number one after the other.
     id: String,
     process: &'a str,
+    /// What to group by.
+    app: &'a str,
     pid: u32,
     exe: Option<&'a str>,
     user: Option<String>,
@@ -53,6 +57,9 @@ struct LiveProcess<'a> {
     /// Since `since`.
     total: Moved,
     since: Timestamp,
+    /// Only where the reader has it not yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<Identity<'a>>,
 }
 
 /// Frames of the link layer, which may hold what other protocols count too.
@@ -75,7 +82,8 @@ struct LiveProtocol {
 }
 
 impl<'a> LiveEvent<'a> {
-    pub(super) fn of(frame: &'a Frame, health: Summary) -> Self {
+    /// `told`: what its reader knows already.
+    pub(super) fn of(frame: &'a Frame, health: Summary, told: &mut Told) -> Self {
         let Frame {
             sequence,
             window,
@@ -101,7 +109,10 @@ impl<'a> LiveEvent<'a> {
             }),
             processes: processes
                 .iter()
-                .map(|process| LiveProcess::of(process, frame))
+                .map(|now| {
+                    let is_news = told.is_news(&now.process, *sequence);
+                    LiveProcess::of(now, frame, is_news)
+                })
                 .collect(),
             other: *other,
             health,
@@ -110,7 +121,7 @@ impl<'a> LiveEvent<'a> {
 }
 
 impl<'a> LiveProcess<'a> {
-    fn of(now: &'a ProcessNow, frame: &Frame) -> Self {
+    fn of(now: &'a ProcessNow, frame: &Frame, is_news: bool) -> Self {
         let ProcessNow {
             process,
             protocols,
@@ -128,12 +139,10 @@ impl<'a> LiveProcess<'a> {
         Self {
             id: format!("{pid}-{start_boottime_ns}-{exec_id}"),
             process: &process.name,
+            app: identity::app(process),
             pid,
             exe: process.exe.as_deref(),
-            user: process
-                .user
-                .clone()
-                .or_else(|| process.uid.map(|uid| uid.to_string())),
+            user: identity::user(process),
             moved,
             sent_bytes_per_second: frame.per_second(moved.sent_bytes),
             received_bytes_per_second: frame.per_second(moved.received_bytes),
@@ -153,6 +162,7 @@ impl<'a> LiveProcess<'a> {
             remotes: *remotes,
             total: now.total(),
             since: *since,
+            identity: is_news.then(|| Identity::of(process)),
         }
     }
 }

@@ -32,8 +32,9 @@ async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
 }
 
 fn parsed(query: &str) -> Result<(FlowChoice, u32), ApiError> {
-    let params = Params::parse(query, &["process", "pid", "protocol", "limit"])?;
+    let params = Params::parse(query, &["app", "process", "pid", "protocol", "limit"])?;
     let choice = FlowChoice {
+        app: params.text("app").map(str::to_owned),
         pid: params.number("pid")?,
         name: params.text("process").map(str::to_owned),
         protocol: params.parsed("protocol")?,

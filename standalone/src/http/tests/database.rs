@@ -90,6 +90,7 @@ async fn an_answer_says_what_is_in_none_of_its_totals() {
         ("usage?process=curl", &Value::Null),
         ("usage?protocol=packet", &Value::Null),
         ("series", &outside),
+        ("processes", &outside),
         ("series?protocol=tcp", &Value::Null),
     ] {
         let sign = if path.contains('?') { '&' } else { '?' };
@@ -118,6 +119,65 @@ async fn rows_come_in_order_and_in_parts() {
         .collect();
     assert_eq!(names, ["a\"'b", "dns", "curl"]);
     assert_eq!(last["next_cursor"], Value::Null);
+}
+
+#[tokio::test]
+async fn processes_come_with_all_that_is_known_of_them_in_parts() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.db");
+    let known = super::live::well_known(flow("firefox", 11, "10.0.0.1", 5, 700));
+    store(
+        &path,
+        vec![batch(0, vec![known, flow("curl", 7, "10.0.0.2", 10, 2)])],
+    )
+    .await;
+    let api = bound_to_loopback(ApiState {
+        database: Some(path),
+        ..state()
+    });
+    let query = format!("/api/v1/processes?{SPAN}&limit=1");
+    let (status, first) = get(&api, &query).await;
+    assert_eq!(status, 200, "{first}");
+    let process = &first["processes"][0];
+    for (field, expected) in [
+        ("process", json!("firefox")),
+        ("app", json!("firefox")),
+        ("pid", json!(11)),
+        ("parents", json!([{ "pid": 1, "name": "systemd" }])),
+        ("unit", json!("app-gnome-firefox-4711.scope")),
+        ("container", json!("podman:web")),
+        ("attribution", json!("kernel")),
+        ("received_bytes", json!(700)),
+        ("first_seen", json!("2023-11-14T22:13:20Z")),
+    ] {
+        assert_eq!(process[field], expected, "{field}");
+    }
+    let total = json!({ "sent_bytes": 15, "received_bytes": 702 });
+    assert_eq!(first["total"], total);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let (_, last) = get(&api, &format!("{query}&cursor={cursor}")).await;
+    assert_eq!(last["processes"][0]["process"], "curl");
+    assert_eq!(
+        (&last["total"], &last["next_cursor"]),
+        (&total, &Value::Null)
+    );
+    let (_, one) = get(
+        &api,
+        &format!("/api/v1/processes?{SPAN}&container=podman:web"),
+    )
+    .await;
+    assert_eq!(one["processes"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn processes_can_be_ordered_by_whatever_is_said_to_be_allowed() {
+    let directory = tempfile::tempdir().unwrap();
+    let api = api_over_history(directory.path()).await;
+    for field in super::processes::FIELDS {
+        let path = format!("/api/v1/processes?{SPAN}&order_by={field}");
+        let (status, body) = get(&api, &path).await;
+        assert_eq!(status, 200, "{field}: {body}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Health and the present.
 
+use nettally_source::{Attribution, Container, Parent, Process, Runtime, Usage, UsageBatch};
+
 use super::*;
 
 /// The events of a finished stream: name and data.
@@ -52,6 +54,7 @@ async fn a_snapshot_tells_who_moved_what() {
     let expected = json!([{
         "id": "7-7000-0",
         "process": "curl",
+        "app": "curl",
         "pid": 7,
         "exe": "/usr/bin/curl",
         "user": "ada",
@@ -76,6 +79,7 @@ async fn a_snapshot_tells_who_moved_what() {
         "remotes": 2,
         "total": { "sent_bytes": 2001, "received_bytes": 102 },
         "since": "2023-11-14T22:13:20Z",
+        "identity": { "attribution": "unknown" },
     }]);
     assert_eq!(data["processes"], expected);
 }
@@ -128,33 +132,41 @@ async fn a_full_flow_table_degrades_though_totals_are_exact() {
     );
 }
 
-#[tokio::test]
-async fn windows_follow_the_snapshot_as_they_come() {
+/// The body of a stream that begins with a snapshot of nothing and sees one window after another.
+async fn followed(windows: Vec<UsageBatch>) -> Bytes {
     let state = state();
     let live = Arc::clone(&state.live);
     let api = bound_to_loopback(state);
-    let (sender, receiver) = futures::channel::mpsc::channel(1);
+    let (mut sender, receiver) = futures::channel::mpsc::channel(1);
+    let streams = &api.streams;
     let reading = get_with(&api, "/api/v1/live", &[]);
     let feeding = async {
         let sink = live.sink();
         let running = sink.run(receiver.boxed());
-        let sending = async {
+        let sending = async move {
             // The reader has subscribed once it holds a permit.
-            while api.streams.available_permits() == 64 {
+            while streams.available_permits() == 64 {
                 tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
-            let usage = batch(0, vec![flow("curl", 7, "10.0.0.1", 5, 0)]);
-            let mut sender = sender;
-            futures::SinkExt::send(&mut sender, Event::Usage(Arc::new(usage)))
-                .await
-                .unwrap();
+            for window in windows {
+                for _ in 0..4 {
+                    tokio::task::yield_now().await;
+                }
+                let event = Event::Usage(Arc::new(window));
+                futures::SinkExt::send(&mut sender, event).await.unwrap();
+            }
         };
         let (run, ()) = futures::join!(running, sending);
         run.unwrap();
     };
     let (response, ()) = futures::join!(reading, feeding);
-    let names: Vec<_> = events(response.body())
+    response.into_body()
+}
+
+#[tokio::test]
+async fn windows_follow_the_snapshot_as_they_come() {
+    let window = batch(0, vec![flow("curl", 7, "10.0.0.1", 5, 0)]);
+    let names: Vec<_> = events(&followed(vec![window]).await)
         .into_iter()
         .map(|(name, data)| (name, data["sent_bytes"].clone()))
         .collect();
@@ -163,6 +175,70 @@ async fn windows_follow_the_snapshot_as_they_come() {
         ("window".to_owned(), json!(5)),
     ];
     assert_eq!(names, expected);
+}
+
+/// What is known of a process of a desktop.
+pub(super) fn well_known(usage: Usage) -> Usage {
+    let process = Process {
+        app: "firefox".to_owned(),
+        command_line: Some(format!(
+            "/usr/lib/firefox/firefox {}",
+            "-contentproc ".repeat(20)
+        )),
+        gid: Some(1000),
+        parents: vec![Parent {
+            pid: 1,
+            name: "systemd".to_owned(),
+        }],
+        unit: Some("app-gnome-firefox-4711.scope".to_owned()),
+        container: Some(Container {
+            runtime: Runtime::Podman,
+            id: "web".to_owned(),
+        }),
+        cgroup: Some(format!(
+            "/user.slice/{}",
+            "user@1000.service/app.slice/".repeat(2)
+        )),
+        network_namespace: Some(4_026_531_840),
+        attribution: Attribution::Kernel,
+        ..(*usage.process).clone()
+    };
+    Usage {
+        process: Arc::new(process),
+        ..usage
+    }
+}
+
+#[tokio::test]
+async fn who_a_process_is_comes_with_its_first_window_alone() {
+    let window = |second| {
+        let flows = (0..500).map(|pid| well_known(flow("firefox", pid, "10.0.0.1", 5, 700)));
+        batch(second, flows.collect())
+    };
+    let body = followed(vec![window(0), window(1)]).await;
+    let told: Vec<_> = events(&body)
+        .into_iter()
+        .map(|(_, data)| data["processes"][0]["identity"].clone())
+        .collect();
+    let identity = &told[1];
+    assert_eq!(identity["unit"], "app-gnome-firefox-4711.scope");
+    assert_eq!(identity["container"], "podman:web");
+    assert_eq!(
+        identity["parents"],
+        json!([{ "pid": 1, "name": "systemd" }])
+    );
+    assert_eq!(identity["attribution"], "kernel");
+    assert_eq!((&told[0], &told[2]), (&json!(null), &json!(null)));
+
+    // A window of a busy machine, again and again, is not longer for what is known.
+    let sizes: Vec<_> = std::str::from_utf8(&body)
+        .unwrap()
+        .split("\n\n")
+        .map(str::len)
+        .collect();
+    let per_process = sizes[2] / 500;
+    assert!(per_process < 450, "{per_process} bytes");
+    assert!(sizes[1] > 2 * sizes[2], "{sizes:?}");
 }
 
 #[tokio::test]
@@ -215,6 +291,8 @@ async fn remotes_of_a_process_now() {
         "recent": { "sent_bytes": 5, "received_bytes": 6 },
     }]);
     assert_eq!((status, &body["rows"]), (200, &rows));
+    let (_, of_app) = get(&api, "/api/v1/live/remotes?app=curl").await;
+    assert_eq!(of_app["rows"], rows);
 }
 
 #[tokio::test]

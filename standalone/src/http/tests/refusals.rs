@@ -7,7 +7,7 @@ async fn an_error_names_the_parameter_and_what_is_allowed() {
     let api = bound_to_loopback(state());
     let expected = json!({ "error": {
         "code": "bad_parameter",
-        "message": "unknown parameter `sinse`; allowed: process, pid, protocol, limit",
+        "message": "unknown parameter `sinse`; allowed: app, process, pid, protocol, limit",
         "parameter": "sinse",
     } });
     let answer = get(&api, "/api/v1/live/remotes?sinse=-1h").await;
@@ -23,6 +23,8 @@ async fn every_route_refuses_what_it_does_not_know() {
         ("usage?limit=1&limit=2", "limit"),
         ("series?cursor=1", "cursor"),
         ("series?step=fast", "step"),
+        ("processes?group_by=app", "group_by"),
+        ("processes?order_by=local_port", "order_by"),
         ("live?pid=1", "pid"),
         ("live/remotes?pid=-1", "pid"),
         ("live/remotes?limit=0", "limit"),

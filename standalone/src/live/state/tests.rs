@@ -130,6 +130,7 @@ fn remotes_of_a_process_add_up_to_what_it_moved() {
         pid: Some(1),
         name: Some("curl".to_owned()),
         protocol: Some(Protocol::Tcp),
+        ..FlowChoice::default()
     };
     let remotes = state.remotes(&choice, 1);
     assert_eq!(remotes.rows[0].remote.ip_text(), "10.0.0.1");
@@ -139,7 +140,7 @@ fn remotes_of_a_process_add_up_to_what_it_moved() {
     let nobody = FlowChoice {
         pid: Some(1),
         name: Some("wget".to_owned()),
-        protocol: None,
+        ..FlowChoice::default()
     };
     assert_eq!(state.remotes(&nobody, 9).rows, []);
     let nothing = state.remotes(

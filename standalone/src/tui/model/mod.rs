@@ -5,6 +5,7 @@ pub(crate) mod ledger;
 pub(crate) mod processes;
 pub(crate) mod remotes;
 pub(crate) mod settings;
+pub(crate) mod who;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +43,7 @@ pub(crate) struct Model {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Screen {
     Processes,
-    /// The remotes of one row, and its name for the title.
+    /// Who one row is, and its remotes; its name for the title.
     Remotes {
         of: RowKey,
         title: String,

@@ -10,12 +10,34 @@ use super::amount::Bytes;
 use super::amount::Tally;
 use super::ledger::{Account, Exited, Ledger};
 use super::settings::{Grouping, Measure, Order, ProcessSort, Protocols, Settings};
+use crate::identity::{app, matches, user};
 
 /// What a row stands for; stays the same while numbers change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum RowKey {
     Process(ProcessId),
+    App(String),
     Name(String),
+}
+
+impl RowKey {
+    /// The row that a process belongs to.
+    fn of(process: &Process, grouping: Grouping) -> Self {
+        match grouping {
+            Grouping::Pid => Self::Process(process.id),
+            Grouping::App => Self::App(app(process).to_owned()),
+            Grouping::Name => Self::Name(process.name.clone()),
+        }
+    }
+
+    /// Whether a process belongs to this row.
+    pub(crate) fn has(&self, process: &Process) -> bool {
+        match self {
+            Self::Process(id) => process.id == *id,
+            Self::App(name) => app(process) == name,
+            Self::Name(name) => process.name == *name,
+        }
+    }
 }
 
 /// One row.
@@ -73,10 +95,7 @@ pub(crate) fn processes(ledger: &Ledger, settings: &Settings) -> ProcessTable {
             continue;
         }
         if matches(&account.process, &needle) {
-            let key = match settings.grouping {
-                Grouping::Pid => RowKey::Process(account.process.id),
-                Grouping::Name => RowKey::Name(account.process.name.clone()),
-            };
+            let key = RowKey::of(&account.process, settings.grouping);
             groups.entry(key).or_default().accounts.push(account);
         } else {
             table.hidden.count += 1;
@@ -128,22 +147,6 @@ fn outside(ledger: &Ledger) -> Aside {
     outside
 }
 
-/// Whether a process has the text in what a person would look for. `needle` is in lower case.
-fn matches(process: &Process, needle: &str) -> bool {
-    let has = |text: &str| text.to_lowercase().contains(needle);
-    needle.is_empty()
-        || has(&process.name)
-        || process.id.pid.to_string().contains(needle)
-        || process.exe.as_deref().is_some_and(has)
-        || user(process).is_some_and(|user| has(&user))
-}
-
-/// Name of the user, or its number.
-fn user(process: &Process) -> Option<String> {
-    let number = || process.uid.map(|uid| uid.to_string());
-    process.user.clone().or_else(number)
-}
-
 #[derive(Default)]
 struct Group<'a> {
     accounts: Vec<&'a Account>,
@@ -183,9 +186,13 @@ impl Group<'_> {
         remotes.dedup_by_key(|&mut (remote, _)| remote);
         remotes.retain(|&(remote, _)| remote != Remote::None);
         let first = &self.accounts.first().expect("a group has a member").process;
+        let name = match &key {
+            RowKey::Process(_) => first.name.clone(),
+            RowKey::App(name) | RowKey::Name(name) => name.clone(),
+        };
         ProcessRow {
             key,
-            name: first.name.clone(),
+            name,
             pids: self.accounts.iter().map(|a| a.process.id.pid).collect(),
             user: self.common(user),
             exe: self.common(|process| process.exe.clone()),

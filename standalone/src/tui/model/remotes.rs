@@ -51,10 +51,8 @@ pub(crate) fn accounts<'a>(
     ledger: &'a Ledger,
     key: &'a RowKey,
 ) -> impl Iterator<Item = &'a Account> {
-    ledger.processes.values().filter(move |account| match key {
-        RowKey::Process(id) => account.process.id == *id,
-        RowKey::Name(name) => account.process.name == *name,
-    })
+    let all = ledger.processes.values();
+    all.filter(move |account| key.has(&account.process))
 }
 
 /// The remotes of `key`.

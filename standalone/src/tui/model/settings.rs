@@ -8,12 +8,13 @@ pub(crate) struct Settings {
     pub(crate) grouping: Grouping,
     pub(crate) measure: Measure,
     pub(crate) protocols: Protocols,
-    /// Text that a process must have in its name, PID, user or executable.
+    /// Text that a process must have in its name, PID, user, or what else is known of it.
     pub(crate) process_filter: String,
     /// Text that a remote must have in its address.
     pub(crate) remote_filter: String,
     pub(crate) process_order: Order<ProcessSort>,
     pub(crate) remote_order: Order<RemoteSort>,
+    pub(crate) identity: Identity,
 }
 
 /// Which protocols are shown and summed up.
@@ -60,7 +61,29 @@ impl Protocols {
 pub(crate) enum Grouping {
     #[default]
     Pid,
+    App,
     Name,
+}
+
+impl Grouping {
+    /// What one key press changes it to.
+    pub(crate) const fn next(self) -> Self {
+        match self {
+            Self::Pid => Self::App,
+            Self::App => Self::Name,
+            Self::Name => Self::Pid,
+        }
+    }
+}
+
+/// How much of who a row is stands above its remotes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// As much as leaves room for them.
+    #[default]
+    Brief,
+    /// All of it, though none may be left.
+    Whole,
 }
 
 /// What sorts, and what has the first number columns.

@@ -8,6 +8,7 @@ use nettally_source::{
 use serde::Serialize;
 
 use super::super::feed::Delivery;
+use crate::identity::{self, Identity};
 use crate::text::harmless_json;
 
 #[derive(Serialize)]
@@ -27,10 +28,13 @@ struct Line<'a> {
 #[derive(Serialize)]
 struct Row<'a> {
     process: &'a str,
+    app: &'a str,
     pid: u32,
     user: Option<&'a str>,
     uid: Option<u32>,
     exe: Option<&'a str>,
+    #[serde(flatten)]
+    identity: Identity<'a>,
     protocol: Protocol,
     remotes: Vec<Remote>,
     sent_bytes: u64,
@@ -101,10 +105,12 @@ fn rows(batch: &UsageBatch) -> Vec<Row<'_>> {
             .entry((process.id, usage.protocol))
             .or_insert_with(|| Row {
                 process: &process.name,
+                app: identity::app(process),
                 pid: process.id.pid,
                 user: process.user.as_deref(),
                 uid: process.uid,
                 exe: process.exe.as_deref(),
+                identity: Identity::of(process),
                 protocol: usage.protocol,
                 remotes: Vec::new(),
                 sent_bytes: 0,
@@ -170,8 +176,8 @@ mod tests {
         );
         assert_eq!(read["rows"][0]["process"], *evil.name);
         let expected = json!({
-            "process": "curl", "pid": 7, "user": "alice", "uid": 1000, "exe": "/usr/bin/curl",
-            "protocol": "tcp", "sent_bytes": 30, "received_bytes": 3,
+            "process": "curl", "app": "curl", "pid": 7, "user": "alice", "uid": 1000,
+            "exe": "/usr/bin/curl", "attribution": "unknown", "protocol": "tcp", "sent_bytes": 30, "received_bytes": 3,
             "remotes": [
                 { "remote_ip": "2001:db8::1", "remote_port": 443, "local_port": 40000,
                   "sent_bytes": 20, "received_bytes": 2 },

@@ -2,7 +2,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
 use crate::tui::model::amount::Bytes;
-use crate::tui::model::settings::{ProcessSort, Protocols, RemoteSort};
+use crate::tui::model::settings::{Grouping, Identity, ProcessSort, Protocols, RemoteSort};
 use crate::tui::testing::{batch, process, tcp, udp};
 
 /// Presses keys: each character is itself, except these names.
@@ -61,7 +61,7 @@ fn selected(model: &Model) -> Option<String> {
 #[test]
 fn keys_change_the_settings_as_the_table_says() {
     type Check = fn(&Model) -> bool;
-    let cases: [(&str, Check); 16] = [
+    let cases: [(&str, Check); 21] = [
         ("t", |m| m.settings.protocols == Protocols::Tcp),
         ("u", |m| m.settings.protocols == Protocols::Udp),
         ("u a", |m| m.settings.protocols == Protocols::All),
@@ -69,7 +69,12 @@ fn keys_change_the_settings_as_the_table_says() {
         ("p", |m| m.settings.protocols == Protocols::Packet),
         ("c", |m| m.settings.measure == Measure::Total),
         ("c c", |m| m.settings.measure == Measure::Rate),
-        ("g", |m| m.settings.grouping == Grouping::Name),
+        ("g", |m| m.settings.grouping == Grouping::App),
+        ("g g", |m| m.settings.grouping == Grouping::Name),
+        ("g g g", |m| m.settings.grouping == Grouping::Pid),
+        ("i", |m| m.settings.identity == Identity::Brief),
+        ("Enter i", |m| m.settings.identity == Identity::Whole),
+        ("Enter i i", |m| m.settings.identity == Identity::Brief),
         ("Right", |m| {
             m.settings.process_order.column == ProcessSort::Remotes
         }),

@@ -41,6 +41,25 @@ pub(crate) fn fit_middle(text: &str, width: usize) -> String {
     fit(&format!("{start}…{end}"), width, Side::Left)
 }
 
+/// All of `text`, in parts of at most `width` columns.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let text = printable(text);
+    let mut parts = vec![String::new()];
+    let mut used = 0;
+    for character in text.chars() {
+        let columns = character.width().unwrap_or(0);
+        if used + columns > width && used > 0 {
+            parts.push(String::new());
+            used = 0;
+        }
+        used += columns;
+        if let Some(part) = parts.last_mut() {
+            part.push(character);
+        }
+    }
+    parts
+}
+
 /// The longest beginning within `width` columns.
 fn head(text: &str, width: usize) -> String {
     within(text.chars(), width).collect()
@@ -179,6 +198,14 @@ mod tests {
             "/usr/…x/firefox"
         );
         assert_eq!(fit_middle("/bin/sh", 9), "/bin/sh  ");
+    }
+
+    #[test]
+    fn wrapped_text_is_all_there() {
+        assert_eq!(wrapped("abcdefg", 3), ["abc", "def", "g"]);
+        assert_eq!(wrapped("漢字a\u{1b}", 3), ["漢", "字a", "\\u{", "1b}"]);
+        assert_eq!(wrapped("", 3), [""]);
+        assert_eq!(wrapped("漢字", 0), ["漢", "字"]);
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn applies(action: Action, screen: &Screen) -> bool {
         (_, Action::Help | Action::Quit | Action::Health | Action::Pause) => true,
         (Screen::Health, _) => action == Action::Back,
         (Screen::Remotes { .. }, Action::Open | Action::Group) => false,
-        (Screen::Processes, Action::Back) => false,
+        (Screen::Processes, Action::Back | Action::Identity) => false,
         (Screen::Remotes { .. } | Screen::Processes, _) => true,
     }
 }

@@ -60,6 +60,7 @@ pub(super) fn title(model: &Model, area: Rect, buffer: &mut Buffer, theme: Theme
     };
     let grouping = match settings.grouping {
         Grouping::Pid => "by pid",
+        Grouping::App => "by app",
         Grouping::Name => "by name",
     };
     let mut words = vec![measure.to_owned()];

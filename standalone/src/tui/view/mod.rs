@@ -11,6 +11,7 @@ mod remotes;
 mod state;
 mod table;
 mod theme;
+mod who;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -20,13 +21,18 @@ use ratatui::widgets::Widget as _;
 
 pub(crate) use theme::Theme;
 
-use super::model::processes::{ProcessRow, ProcessTable};
+use super::model::processes::{ProcessRow, ProcessTable, RowKey};
 use super::model::remotes::RemoteTable;
+use super::model::settings::Identity;
+use super::model::who::facts;
 use super::model::{Model, Screen};
 use crate::text::printable;
 
 /// From this height on, the two directions have a line each.
 const TALL: u16 = 18;
+
+/// Lines of which a table can say something: its heading, two rows and the total.
+const LEAST_TABLE: u16 = 4;
 
 /// Draws the whole screen.
 pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>, theme: Theme) {
@@ -58,16 +64,31 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>, theme: Theme) {
                 say(no_process(model, &processes), body, buffer, theme);
             }
         }
-        Screen::Remotes { of, title: _ } => {
-            let remotes = model.remote_table(of);
-            remotes::draw(model, &remotes, body, buffer, theme);
-            if remotes.rows.is_empty() {
-                say(no_remote(model, &remotes), body, buffer, theme);
-            }
-        }
+        Screen::Remotes { of, title: _ } => detail(model, of, body, buffer, theme),
         Screen::Health => health::draw(model, processes.total.total, body, frame, theme),
     }
     footer::draw(model, foot, frame, theme);
+}
+
+/// Who a row is, above its remotes.
+fn detail(model: &Model, of: &RowKey, area: Rect, buffer: &mut Buffer, theme: Theme) {
+    let facts = facts(model.shown(), of);
+    let most = match model.settings.identity {
+        Identity::Brief => area.height * 3 / 5,
+        Identity::Whole => area.height,
+    };
+    let height = who::height(&facts, area.width, most);
+    let [identity, table] =
+        Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
+    who::draw(&facts, identity, buffer, theme);
+    if table.height < LEAST_TABLE && !facts.is_empty() {
+        return;
+    }
+    let remotes = model.remote_table(of);
+    remotes::draw(model, &remotes, table, buffer, theme);
+    if remotes.rows.is_empty() {
+        say(no_remote(model, &remotes), table, buffer, theme);
+    }
 }
 
 /// Rows that a page has, more or less.

@@ -13,7 +13,7 @@ use crate::tui::model::Model;
 use crate::tui::model::amount::Tally;
 use crate::tui::model::processes::{Aside, ProcessRow, ProcessTable};
 use crate::tui::model::remotes::endpoint;
-use crate::tui::model::settings::{Measure, ProcessSort};
+use crate::tui::model::settings::{Grouping, Measure, ProcessSort};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -119,6 +119,7 @@ pub(super) fn draw(
     let headings = columns.iter().map(|&(column, width)| Heading {
         title: match (column, measure) {
             (Column::Course, Measure::Total) => "SHARE",
+            (Column::Name, _) if model.settings.grouping == Grouping::App => "APP",
             _ => column.title(),
         },
         width,

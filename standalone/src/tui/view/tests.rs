@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use nettally_source::{Degradation, HealthReport, LossCount, LossReason, Usage};
+use nettally_source::{
+    Attribution, Container, Degradation, HealthReport, LossCount, LossReason, Parent, Process,
+    Runtime, Usage,
+};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
@@ -8,7 +11,7 @@ use ratatui::style::Color;
 use super::*;
 use crate::tui::feed::Delivery;
 use crate::tui::model::Size;
-use crate::tui::model::settings::{Grouping, Measure, Protocols};
+use crate::tui::model::settings::{Grouping, Identity, Measure, Protocols};
 use crate::tui::testing::{batch, frames, health, icmp, process, tcp, udp};
 use crate::tui::update::{Message, update};
 
@@ -44,10 +47,40 @@ fn empty() -> Model {
     model
 }
 
+/// One of which everything is known.
+fn well_known(pid: u32) -> Arc<Process> {
+    let parent = |pid, name: &str| Parent {
+        pid,
+        name: name.to_owned(),
+    };
+    let command_line = format!(
+        "/usr/lib/firefox/firefox --new-window 'https://example.org/?q={}\u{202e}'",
+        "long".repeat(40)
+    );
+    Arc::new(Process {
+        app: "firefox".to_owned(),
+        command_line: Some(command_line),
+        gid: Some(1000),
+        parents: vec![parent(2210, "gnome-shell"), parent(1, "systemd")],
+        unit: Some("app-firefox.scope".to_owned()),
+        container: Some(Container {
+            runtime: Runtime::Docker,
+            id: "3f2a9c1b7d55".to_owned() + &"0".repeat(52),
+        }),
+        pod: Some("0d1a3a8e-6a0f-4d8a-9d6a-1f0d8f0b3c11".to_owned()),
+        package: Some("flatpak:org.mozilla.firefox".to_owned()),
+        cgroup: Some("/user.slice/user-1000.slice/app.slice/app-firefox.scope".to_owned()),
+        network_namespace: Some(4_026_531_840),
+        tunnel: true,
+        attribution: Attribution::Kernel,
+        ..(*process(pid, "firefox")).clone()
+    })
+}
+
 /// A minute on a small machine: names of all kinds, one that has ended, one that is ending.
 fn busy() -> Model {
     let mut model = empty();
-    let firefox = process(4711, "firefox");
+    let firefox = well_known(4711);
     let rsync = process(812, "rsync");
     let dns = process(53, "dnsmasq");
     let wide = process(9001, "漢字の名前です");
@@ -105,6 +138,27 @@ fn totals_by_name() {
 }
 
 #[test]
+fn apps_have_one_row_and_say_of_how_many_processes() {
+    let mut model = busy();
+    model.settings.grouping = Grouping::App;
+    let content = Process {
+        name: "Web Content".to_owned(),
+        command_line: Some("firefox -contentproc".to_owned()),
+        ..(*well_known(4712)).clone()
+    };
+    let usage = vec![tcp(&Arc::new(content), "203.0.113.7:443", 1, 2)];
+    read(&mut model, 60, usage, 1);
+    let table = terminal(&model, SIZES[0], Theme::Plain);
+    let row = model.process_table().rows.swap_remove(0);
+    assert_eq!((&*row.name, row.pids.len()), ("firefox", 2));
+    model.screen = Screen::Remotes {
+        title: title_of(&row),
+        of: row.key,
+    };
+    insta::assert_snapshot!(format!("{}\n{}", table.backend(), pictures(&model)));
+}
+
+#[test]
 fn filter_being_typed() {
     let mut model = busy();
     model.settings.process_filter = "fire".to_owned();
@@ -134,6 +188,18 @@ fn remotes() {
         title: title_of(&row),
         of: row.key,
     };
+    insta::assert_snapshot!(pictures(&model));
+}
+
+#[test]
+fn all_of_who_it_is() {
+    let mut model = busy();
+    let row = model.process_table().rows.swap_remove(1);
+    model.screen = Screen::Remotes {
+        title: title_of(&row),
+        of: row.key,
+    };
+    model.settings.identity = Identity::Whole;
     insta::assert_snapshot!(pictures(&model));
 }
 
