@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nettally_ebpf::flow::{FLAG_FOLDED, FlowCounters, FlowKey, ProcessKey};
 use nettally_ebpf::loss::Loss;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::kernel::{Counters, Drained, KernelError};
 use crate::pipeline::{
