@@ -1,9 +1,10 @@
 //! `nettally report`.
 //!
-//! This file has the options and makes a question of them; `table` (with `summary`, `bars`, `units`
-//! and `footnotes`) and `sheet` write the answer, `watch` asks again.
+//! This file has the options and makes a question of them; `table` (with `summary`, `bars`, `units`,
+//! `billing` and `footnotes`) and `sheet` write the answer, `watch` asks again.
 
 mod bars;
+mod billing;
 mod footnotes;
 mod order;
 pub(super) mod sheet;
@@ -24,11 +25,15 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nettally_source::Protocol;
-use nettally_sqlite_sink::{Field, Filter, Order, Reader, TimeRange, UsageAnswer, UsageQuery};
+use nettally_sqlite_sink::{
+    Field, Filter, MonthStartDay, Order, Reader, TimeRange, UsageAnswer, UsageQuery,
+};
+use serde::Serialize;
 
 use super::{ConfigFile, now, output};
 use crate::config::Overrides;
 use bars::{Bars, Glyphs};
+use billing::{Billing, Month};
 use table::Style;
 use units::Units;
 
@@ -77,6 +82,12 @@ pub(super) struct Options {
     /// machine].
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     time_zone: Option<TimeZone>,
+
+    /// The day that months begin on, 1 to 28, as on an invoice: `month` and `last month` are then
+    /// from that day on. These two also tell the 95th percentile, and `month` what the whole of it
+    /// will come to [default: 1].
+    #[arg(long, value_name = "DAY", value_parser = month_start_day)]
+    month_start_day: Option<MonthStartDay>,
 
     #[arg(
         long,
@@ -153,6 +164,16 @@ pub(super) struct Options {
     database: Option<PathBuf>,
 }
 
+/// The answer as JSON.
+#[derive(Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    answer: &'a UsageAnswer,
+    /// Of `month` and `last month`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billing: Option<&'a Billing>,
+}
+
 /// Prints what the history has.
 pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     // Before anything is opened, so that a wrong option is told as one.
@@ -162,8 +183,10 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
     }
     let reader = Reader::open(&options.path(file)?)?;
     let print = || -> anyhow::Result<UsageAnswer> {
-        let answer = reader.usage(&options.query(now())?)?;
-        options.print(&answer, &reader)?;
+        let now = now();
+        let answer = reader.usage(&options.query(now)?)?;
+        let billing = options.billing(&reader, now)?;
+        options.print(&answer, billing.as_ref(), &reader)?;
         Ok(answer)
     };
     if let Some(interval) = options.watch {
@@ -177,6 +200,13 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
     } else {
         ExitCode::SUCCESS
     })
+}
+
+fn month_start_day(text: &str) -> Result<MonthStartDay, String> {
+    let day = text
+        .parse()
+        .map_err(|_no_number| format!("`{text}` is no number from 1 to 28"))?;
+    MonthStartDay::new(day).map_err(|error| error.to_string())
 }
 
 /// Reads a time zone: a name of the tz database, or a rule of POSIX.
@@ -232,13 +262,44 @@ impl Options {
 
     fn time_range(&self, now: Timestamp) -> anyhow::Result<TimeRange> {
         let zone = self.zone();
+        if self.month_start_day.is_some() && self.month().is_none() {
+            anyhow::bail!("--month-start-day goes with the range `month` or `last month` alone");
+        }
         if self.range.is_empty() {
             let (since, until) = (self.since.as_deref(), self.until.as_deref());
             return TimeRange::parse_in(since, until, now, &zone)
                 .map_err(|error| anyhow::anyhow!("--{error}"));
         }
+        if let Some(month) = self.month() {
+            return Ok(month.range(now, &zone, self.month_start_day()));
+        }
         TimeRange::named(&self.range.join(" "), now, &zone)
             .map_err(|error| anyhow::anyhow!("RANGE: {}", error.message))
+    }
+
+    fn month(&self) -> Option<Month> {
+        Month::named(&self.range.join(" "))
+    }
+
+    fn month_start_day(&self) -> MonthStartDay {
+        self.month_start_day.unwrap_or_default()
+    }
+
+    /// What is told of a month beyond its rows.
+    fn billing(&self, reader: &Reader, now: Timestamp) -> anyhow::Result<Option<Billing>> {
+        let Some(month) = self.month().filter(|_month| !self.csv) else {
+            return Ok(None);
+        };
+        let billing = Billing::of(
+            reader,
+            month,
+            self.time_range(now)?,
+            self.filter()?.as_ref(),
+            now,
+            &self.zone(),
+            self.month_start_day(),
+        )?;
+        Ok(Some(billing))
     }
 
     fn zone(&self) -> TimeZone {
@@ -256,11 +317,16 @@ impl Options {
         Ok((!filters.is_empty()).then(|| Filter::all(filters)))
     }
 
-    fn print(&self, answer: &UsageAnswer, reader: &Reader) -> anyhow::Result<()> {
+    fn print(
+        &self,
+        answer: &UsageAnswer,
+        billing: Option<&Billing>,
+        reader: &Reader,
+    ) -> anyhow::Result<()> {
         let mut out = io::stdout().lock();
         if self.json {
             drop(out);
-            return output::print_json(answer);
+            return output::print_json(&Printed { answer, billing });
         }
         if self.csv {
             sheet::write(answer, &mut out)?;
@@ -268,6 +334,8 @@ impl Options {
             let losses = reader.losses(answer.range)?;
             let style = self.style(out.is_terminal());
             out.write_all(table::text(answer, &style).as_bytes())?;
+            let billing = billing.map(|billing| billing.text(&style));
+            out.write_all(billing.unwrap_or_default().as_bytes())?;
             out.write_all(footnotes::text(&losses).as_bytes())?;
         }
         Ok(())
