@@ -77,6 +77,14 @@ pub(crate) fn app(process: &Process) -> &str {
     }
 }
 
+/// An app as a row is headed by it: of a path, what comes last.
+pub(crate) fn app_title(app: &str) -> &str {
+    match app.rsplit_once('/') {
+        Some((_folders, last)) if app.starts_with('/') && !last.is_empty() => last,
+        Some(_) | None => app,
+    }
+}
+
 /// Name of the user, or else its number.
 pub(crate) fn user(process: &Process) -> Option<String> {
     let number = || process.uid.map(|uid| uid.to_string());
@@ -158,6 +166,20 @@ mod tests {
             "attribution": "kernel",
         });
         assert_eq!(of(known()), expected);
+    }
+
+    #[test]
+    fn an_app_that_is_a_path_is_headed_by_its_end() {
+        let cases = [
+            ("/usr/lib/chromium/chromium", "chromium"),
+            ("nginx.service", "nginx.service"),
+            ("docker:group/image", "docker:group/image"),
+            ("/", "/"),
+            ("/srv/", "/srv/"),
+        ];
+        for (app, title) in cases {
+            assert_eq!(app_title(app), title);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ import { follow, get } from "./api.js";
 import { Chart, indexed, times } from "./chart.js";
 import { Detail } from "./detail.js";
 import { byId, h, setText } from "./dom.js";
-import { bytes, clock, processName, rate, visible } from "./format.js";
+import { appName, bytes, clock, processName, rate, visible } from "./format.js";
 import { groupBy, grouping, select, selection } from "./link.js";
 import { Model } from "./model.js";
 import { ProtocolButtons, protocolName } from "./protocols.js";
@@ -243,7 +243,7 @@ function drawPast(answer) {
     if (!keys.has(key)) slots.delete(key);
   }
   const series = answer.series.map((line) => ({
-    label: line.is_other ? "others" : processName(line.key ?? ""),
+    label: line.is_other ? "others" : state.by === "app" ? appName(line.key) : processName(line.key ?? ""),
     choice: line.is_other ? null : choiceOf(line.key ?? ""),
     slot: line.is_other ? "other" : slotOf(String(line.key), keys),
     total: line.total,

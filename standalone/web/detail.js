@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { Chart, indexed, times } from "./chart.js";
 import { byId, h, setText } from "./dom.js";
-import { bytes, endpoint, processName, rate, rateOrDash, visible } from "./format.js";
+import { appName, bytes, endpoint, processName, rate, rateOrDash, visible } from "./format.js";
 import { facts } from "./identity.js";
 import { conditions, isSame } from "./link.js";
 import { isInTotals, protocolName } from "./protocols.js";
@@ -90,7 +90,8 @@ export class Detail {
   }
 
   get title() {
-    return processName(this.choice.app ?? this.choice.name);
+    const { app, name } = this.choice;
+    return app === undefined ? processName(name) : appName(app);
   }
 
   /** Only when they differ: whoever has marked a text wants to copy it. */

@@ -41,6 +41,9 @@ export function visible(text) {
 /** A process name; unknown and empty ones are said in words. */
 export const processName = (name) => (name ? visible(name) : "(no name)");
 
+/** An application as it is headed: of a path, what comes last. */
+export const appName = (app) => processName(/^\/(?:.*\/)?([^/]+)$/su.exec(app ?? "")?.[1] ?? app);
+
 export const clock = (date, seconds = true) =>
   date.toLocaleTimeString([], {
     hour: "2-digit",

@@ -11,6 +11,7 @@ const KNOWN_FROM = {
 
 /** Each with its label, how to read it, and whether it is worth copying. */
 const FACTS = [
+  ["Application", ({ app }) => app, "code"],
   ["Command line", ({ command_line: text }) => text, "code"],
   ["Executable", ({ exe }) => exe, "code"],
   ["Started by", ({ parents }) => chain(parents), "text"],
@@ -27,7 +28,7 @@ const FACTS = [
 
 /** What is known of processes: `{ label, text, kind }`; of several, what they share. */
 export function facts(processes) {
-  const known = processes.map(({ exe, user, identity }) => ({ exe, user, ...identity }));
+  const known = processes.map(({ app, exe, user, identity }) => ({ app, exe, user, ...identity }));
   const told = [];
   for (const [label, of, kind] of FACTS) {
     const texts = [...new Set(known.map((process) => of(process) ?? null))];

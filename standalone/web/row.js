@@ -1,7 +1,7 @@
 // One row of the table: an application, one of its processes, or a process by itself.
 
 import { h, setText } from "./dom.js";
-import { bytes, processName, rateOrDash, visible } from "./format.js";
+import { appName, bytes, processName, rateOrDash, visible } from "./format.js";
 import { Spark } from "./spark.js";
 
 /** Names of processes that an application is shown with. */
@@ -58,7 +58,7 @@ export class Row {
     const [first] = processes;
     const user = common(processes, ({ user: name }) => name);
     const count = processes.length === 1 ? String(first.pid) : `×${processes.length}`;
-    setText(this.name, processName(label));
+    setText(this.name, kind === "app" ? appName(label) : processName(label));
     this.name.title = visible(common(processes, told) ?? "");
     setText(this.names, kind === "app" ? otherNames(label, processes) : "");
     const number = processes.length === 1 ? first.pid : `${processes.length} processes`;
@@ -82,7 +82,7 @@ export class Row {
     this.folder.disabled = processes.length === 1;
     setText(this.folder, isUnfolded ? "▾" : "▸");
     this.folder.setAttribute("aria-expanded", String(isUnfolded));
-    this.folder.setAttribute("aria-label", `Processes of ${processName(label)}`);
+    this.folder.setAttribute("aria-label", `Processes of ${appName(label)}`);
   }
 }
 
@@ -101,7 +101,7 @@ function userWords(user) {
 
 /** Under which other names an application runs. */
 function otherNames(label, processes) {
-  const names = [...new Set(processes.map(({ process }) => process))].filter((name) => name !== label);
+  const names = [...new Set(processes.map(({ process }) => process))].filter((name) => name !== label && processName(name) !== appName(label));
   const more = names.length - MAX_NAMES;
   const shown = names.slice(0, MAX_NAMES).map(processName).join(", ");
   return more > 0 ? `${shown}, ${more} more` : shown;

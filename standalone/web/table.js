@@ -2,6 +2,7 @@
 // changed in place, so focus and hover survive.
 
 import { setText } from "./dom.js";
+import { appName } from "./format.js";
 import { fits } from "./identity.js";
 import { isSame } from "./link.js";
 import { Row } from "./row.js";
@@ -11,7 +12,7 @@ const MAX_ROWS = 100;
 
 /** How columns compare; numbers fall, words rise. */
 const COLUMNS = {
-  process: { key: (row) => row.label.toLowerCase(), descending: false },
+  process: { key: (row) => (row.kind === "app" ? appName(row.label) : row.label).toLowerCase(), descending: false },
   pid: { key: (row) => row.processes[0].pid, descending: false },
   user: { key: (row) => row.processes[0].user ?? "", descending: false },
   received: { key: (row) => row.view.receivedRank, descending: true },

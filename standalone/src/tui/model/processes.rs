@@ -10,7 +10,7 @@ use super::amount::Bytes;
 use super::amount::Tally;
 use super::ledger::{Account, Exited, Ledger};
 use super::settings::{Grouping, Measure, Order, ProcessSort, Protocols, Settings};
-use crate::identity::{app, matches, user};
+use crate::identity::{app, app_title, matches, user};
 
 /// What a row stands for; stays the same while numbers change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -188,7 +188,8 @@ impl Group<'_> {
         let first = &self.accounts.first().expect("a group has a member").process;
         let name = match &key {
             RowKey::Process(_) => first.name.clone(),
-            RowKey::App(name) | RowKey::Name(name) => name.clone(),
+            RowKey::App(app) => app_title(app).to_owned(),
+            RowKey::Name(name) => name.clone(),
         };
         ProcessRow {
             key,
