@@ -250,11 +250,16 @@ unsafe fn path(
                 mount = outer.wrapping_byte_add(identity!(mount_vfsmount) as usize);
             } else {
                 let outer: *const c_void = follow(draft, entry, identity!(dentry_parent));
-                if outer == entry || outer.is_null() {
+                if outer.is_null() {
                     return;
                 }
                 if !append(draft, follow(draft, entry, identity!(dentry_name)), limit) {
                     break;
+                }
+                // A file that lies in no folder (`memfd_create`), or the top of a tree that was
+                // taken away.
+                if outer == entry {
+                    return;
                 }
                 entry = outer;
             }

@@ -162,6 +162,7 @@ fn load_plan(
 
 /// Entries of the maps whose size depends on what is loaded.
 fn sizes(plan: &Plan, config: &ProcessNetworkConfig) -> [(&'static str, u32); 7] {
+    let processes = config.process_table_entries;
     let (sockets, calls) = match plan.backend {
         Backend::Fexit => (1, MAX_CALLS),
         Backend::Tracepoint => (1, 1),
@@ -173,17 +174,19 @@ fn sizes(plan: &Plan, config: &ProcessNetworkConfig) -> [(&'static str, u32); 7]
         ("FLOWS_1", flows),
         ("STREAM_TABLE", sockets),
         ("CALLS", calls),
-        ("KNOWN", MAX_KNOWN),
-        ("SNAPSHOTS", SNAPSHOT_BYTES),
+        ("KNOWN", processes),
+        ("SNAPSHOTS", snapshot_bytes(processes)),
         ("MARKS", if plan.twice { MAX_CALLS } else { 1024 }),
     ]
 }
 
-/// Processes of which the kernel remembers that they were recorded.
-const MAX_KNOWN: u32 = 65_536;
-
-/// Room for records of who a process is, between two readings: some 10,000 of ordinary processes.
-const SNAPSHOT_BYTES: u32 = 4 << 20;
+/// Room for records of who a process is, between two readings, as a ring must be sized: by default 4
+/// MiB, for some 10,000 of ordinary processes.
+fn snapshot_bytes(processes: u32) -> u32 {
+    (processes.saturating_mul(64))
+        .next_power_of_two()
+        .clamp(1 << 20, 1 << 26)
+}
 
 /// TCP sockets that the kprobe backend can follow; receives of more are counted by what they return.
 const MAX_SOCKETS: u32 = 65_536;

@@ -51,7 +51,9 @@ pub(super) fn snapshot(bytes: &[u8]) -> Option<Snapshot> {
 fn path(components: &[u8]) -> Option<String> {
     let inner = components.strip_suffix(b"\0")?;
     let mut path = String::with_capacity(components.len());
-    for component in inner.rsplit(|&byte| byte == 0) {
+    // The top of a tree that was taken away is called `/`.
+    let components = inner.rsplit(|&byte| byte == 0);
+    for component in components.filter(|component| *component != b"/") {
         path.push('/');
         path.push_str(&String::from_utf8_lossy(component));
     }

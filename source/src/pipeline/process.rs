@@ -33,7 +33,8 @@ pub struct Process {
     /// What to group by over weeks: an application has the same however often it is started. Never
     /// empty, unless nothing is known.
     pub app: String,
-    /// Absolute path of the executable, as the process sees it.
+    /// Absolute path of the executable in its mount namespace, whatever a `chroot` hides of it;
+    /// `/memfd:NAME` for one that is in memory alone.
     pub exe: Option<String>,
     /// Arguments, the first one included, quoted where a shell would need it; secrets are replaced
     /// by `***`. `None` if it is not known, or not wanted.

@@ -10,7 +10,7 @@ use crate::pipeline::Parent;
 pub(crate) struct Snapshot {
     /// Which process, as which program.
     pub(crate) key: ProcessKey,
-    /// Absolute path of the executable as the process sees it.
+    /// Absolute path of the executable in its mount namespace.
     pub(crate) exe: Option<String>,
     /// Whether `exe` lacks its beginning, which was too long to be recorded.
     pub(crate) is_exe_cut: bool,
