@@ -1,7 +1,7 @@
 //! What an invoice asks for: what the running month will come to, and the 95th percentile.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use nettally_sqlite_sink::{
     Calendar, CalendarUnit, EstimateAnswer, EstimateQuery, Filter, MonthStartDay, PercentileAnswer,
     PercentileQuery, Reader, StoreError, TimeRange,
@@ -13,6 +13,11 @@ use super::units::Units;
 
 /// The share of intervals that carriers bill.
 const PERCENT: u8 = 95;
+
+/// A month is not told from less than this.
+const SHORTEST: SignedDuration = SignedDuration::from_hours(24);
+const TOO_SHORT: &str =
+    "less than a day was measured: what the whole month will come to is not told yet\n";
 
 /// The words of a range that is a month.
 const RUNNING: &str = "month";
@@ -46,7 +51,7 @@ impl Month {
             },
             Self::Last => {
                 let before = start
-                    .checked_sub(jiff::SignedDuration::from_secs(1))
+                    .checked_sub(SignedDuration::from_secs(1))
                     .unwrap_or(start);
                 let (since, until) = calendar.step(before);
                 TimeRange { since, until }
@@ -106,6 +111,10 @@ impl Billing {
         } = self;
         let mut text = String::new();
         let estimated = estimate.as_ref().and_then(|answer| {
+            let TimeRange { since, until } = answer.based_on?;
+            if until.duration_since(since) < SHORTEST {
+                return Some(TOO_SHORT.to_owned());
+            }
             let [sent, received, both] = amounts(answer.estimated?, style.units);
             let share = answer.elapsed_share * 100.0;
             Some(format!(
