@@ -89,7 +89,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// Like [`bytes`] for bytes a second; the heading says that it is a rate.
+/// Like [`bytes()`] for bytes a second; the heading says that it is a rate.
 pub(crate) fn rate(per_second: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
