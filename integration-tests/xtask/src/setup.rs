@@ -32,6 +32,7 @@ const TESTS: &[&str] = &[
     "nftables",
     "bpftool",
     "util-linux",
+    "tzdata",
 ];
 
 /// To boot other kernels, and to get them.
