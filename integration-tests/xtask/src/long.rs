@@ -8,6 +8,11 @@ const PACKAGE: [&str; 2] = ["--package", "nettally-integration-tests"];
 
 /// `cargo xtask bench`
 pub(crate) fn bench(options: &[String]) -> Result<()> {
+    // It starts programs that lie beside it.
+    run(cargo("build")
+        .args(["--release", "--quiet"])
+        .args(PACKAGE)
+        .args(["--features", "bench", "--bins"]))?;
     run(cargo("run")
         .args(["--release", "--quiet"])
         .args(PACKAGE)
