@@ -1,7 +1,8 @@
 //! What the kernel side recorded of a process, from bytes to text: pure.
 
 use nettally_ebpf::snapshot::{
-    ARGUMENTS_CUT, ARGUMENTS_MISSING, CGROUP_CUT, EXE_CUT, ParentRecord, SnapshotHead,
+    ARGUMENTS_CUT, ARGUMENTS_MISSING, CGROUP_CUT, DIRECTORY_CUT, EXE_CUT, ParentRecord,
+    SnapshotHead,
 };
 
 use crate::pipeline::Parent;
@@ -35,7 +36,8 @@ pub(super) fn snapshot(bytes: &[u8]) -> Option<Snapshot> {
         arguments: (!is_cut(ARGUMENTS_MISSING) && !arguments.is_empty())
             .then(|| split(arguments, is_cut(ARGUMENTS_CUT))),
         are_arguments_cut: is_cut(ARGUMENTS_CUT),
-        directory: path(directory),
+        // A script would be looked for where half a path leads.
+        directory: path(directory).filter(|_path| !is_cut(DIRECTORY_CUT)),
         // Half a path would be taken for another unit or container.
         cgroup: if is_cut(CGROUP_CUT) {
             None
@@ -153,9 +155,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_is_said_and_half_a_control_group_is_none() {
-        let parts: [&[u8]; 4] = [b"x\0y\0", b"", b"a\0b\0", b"one\0tw"];
-        let read = snapshot(&record(parts, EXE_CUT | CGROUP_CUT | ARGUMENTS_CUT)).unwrap();
+    fn what_is_cut_is_said_and_half_a_place_is_none() {
+        let parts: [&[u8]; 4] = [b"x\0y\0", b"srv\0", b"a\0b\0", b"one\0tw"];
+        let cut = EXE_CUT | DIRECTORY_CUT | CGROUP_CUT | ARGUMENTS_CUT;
+        let read = snapshot(&record(parts, cut)).unwrap();
         assert_eq!((read.exe.as_deref(), read.is_exe_cut), (Some("/y/x"), true));
         assert_eq!((read.cgroup, read.directory), (None, None));
         assert_eq!(read.arguments.unwrap(), ["one", "tw"]);
