@@ -95,6 +95,7 @@ impl Collector {
             flows,
             processes,
             snapshots,
+            unreadable_snapshots,
             missing_sent_bytes,
             missing_received_bytes,
         } = self.counters.drain()?;
@@ -111,6 +112,11 @@ impl Collector {
             };
             losses.add(LossReason::DrainMismatch, count);
         }
+        let unreadable = LossCount {
+            events: unreadable_snapshots,
+            ..LossCount::default()
+        };
+        losses.add(LossReason::SnapshotMissed, unreadable);
         let forgotten = self.processes.learn(
             &processes,
             snapshots,

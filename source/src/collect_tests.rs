@@ -357,3 +357,13 @@ fn nothing_is_taken_while_losses_cannot_be_read() {
     kernel.0.lock().unwrap().losses_fail = false;
     assert_eq!(batch(&mut collector, 2).usage[0].sent_bytes, 100);
 }
+
+#[test]
+fn a_record_of_a_process_that_cannot_be_read_is_a_loss() {
+    let kernel = FakeKernel::default();
+    let mut collector = kernel.collector(&[]);
+    kernel.0.lock().unwrap().next.unreadable_snapshots = 2;
+    collector.tick(|| clocks(1)).unwrap();
+    let missed = collector.losses.get(LossReason::SnapshotMissed);
+    assert_eq!(missed.events, 2);
+}

@@ -50,6 +50,8 @@ pub(crate) struct Drained {
     /// The processes that moved bytes as this program for the first time since start, or since they
     /// were forgotten.
     pub(crate) snapshots: Vec<Snapshot>,
+    /// Records of processes that are none as this build knows them.
+    pub(crate) unreadable_snapshots: u64,
     /// Sum of the rows as the kernel kept it, minus the sum of `flows`: 0 unless a drain lost rows.
     pub(crate) missing_sent_bytes: i64,
     /// As above.

@@ -125,7 +125,7 @@ impl Maps {
         flows.extend(take_all(overflow, "OVERFLOW")?);
         let processes: Vec<(ProcessKey, ProcessRecord)> = take_all(processes, "PROCESSES")?;
         // A program leaves the snapshot before the row, so those of all rows are there.
-        let snapshots = self.take_snapshots();
+        let (snapshots, unreadable_snapshots) = self.take_snapshots();
         flows.extend(self.take_rest(index)?);
         let kept = self.take_totals(index)?;
         let (sent, received) = flows
@@ -140,6 +140,7 @@ impl Maps {
             flows,
             processes,
             snapshots,
+            unreadable_snapshots,
             missing_sent_bytes: kept.sent_bytes - sent,
             missing_received_bytes: kept.received_bytes - received,
         })
@@ -173,12 +174,16 @@ impl Maps {
         }
     }
 
-    fn take_snapshots(&mut self) -> Vec<Snapshot> {
-        let mut snapshots = Vec::new();
+    /// Those that can be read, and how many cannot.
+    fn take_snapshots(&mut self) -> (Vec<Snapshot>, u64) {
+        let (mut snapshots, mut unreadable) = (Vec::new(), 0);
         while let Some(record) = self.snapshots.next() {
-            snapshots.extend(snapshot(&record));
+            match snapshot(&record) {
+                Some(snapshot) => snapshots.push(snapshot),
+                None => unreadable += 1,
+            }
         }
-        snapshots
+        (snapshots, unreadable)
     }
 
     /// Takes what there was no room for in any row of a quiet buffer: rows of nobody.
