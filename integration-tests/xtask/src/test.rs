@@ -63,7 +63,10 @@ fn run_step(step: &'static Step) -> Outcome {
     let result = (step.run)();
     let took = start.elapsed();
     let (tally, failure) = match result {
-        Ok(tally) => (tally, tally.complaint(step.kind)),
+        Ok(tally) => {
+            let complaint = tally.complaint(step.kind);
+            (tally, complaint)
+        }
         Err(error) => (Tally::default(), Some(format!("{error:#}"))),
     };
     match &failure {
@@ -82,8 +85,15 @@ fn run_step(step: &'static Step) -> Outcome {
     }
 }
 
-/// The table of steps, and the sum. A step without tests of its own counts as one.
+/// What failed, the table of steps, and the sum. A step without tests of its own counts as one.
 fn summary(outcomes: &[Outcome]) -> Result<()> {
+    // Said again: whoever looks at the end of a long log wants no more than this.
+    for Outcome { step, tally, .. } in outcomes {
+        if !tally.said.is_empty() {
+            println!("\n=== what failed in {}", step.name);
+            tally.said.iter().for_each(|line| println!("{line}"));
+        }
+    }
     println!(
         "\n{:14} {:>8} {:>7} {:>7} {:>8}  ",
         "step", "seconds", "passed", "failed", "skipped"
@@ -96,18 +106,19 @@ fn summary(outcomes: &[Outcome]) -> Result<()> {
         failure,
     } in outcomes
     {
-        let mut tally = *tally;
+        let mut tally = tally.clone();
         match failure {
             None if tally == Tally::default() => tally.passed = 1,
             Some(_) if tally.failed == 0 => tally.failed = 1,
             None | Some(_) => {}
         }
-        sum += tally;
         let Tally {
             passed,
             failed,
             skipped,
+            said: _,
         } = tally;
+        sum += tally;
         let verdict = failure.as_deref().unwrap_or("ok");
         let seconds = took.as_secs_f64();
         println!(
