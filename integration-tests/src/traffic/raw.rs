@@ -89,7 +89,7 @@ fn beside_traffic(name: &'static str, _elsewhere: &Place) -> io::Result<()> {
             assert!(copied > 0, "nothing was copied");
             ledger.received(Protocol::Raw, Some(remote), copied);
         }
-        let sent = sys::send(&raw_udp, &packet(udp), 0)?;
+        let sent = regardless_of_others(|| sys::send(&raw_udp, &packet(udp), 0))?;
         ledger.sent(Protocol::Raw, Some(remote), sent);
         Ok(())
     })?
@@ -101,10 +101,21 @@ fn take_copies(socket: &OwnedFd) -> io::Result<usize> {
     let mut buffer = vec![0; 1 << 17];
     let mut sum = 0;
     loop {
-        match sys::receive(socket, &mut buffer, libc::MSG_DONTWAIT) {
+        match regardless_of_others(|| sys::receive(socket, &mut buffer, libc::MSG_DONTWAIT)) {
             Ok(received) => sum += received,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(sum),
             Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A raw socket is told when anybody's datagram to its remote is refused, instead of doing what it
+/// was asked for, and then does it.
+fn regardless_of_others(mut moved: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match moved() {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+            done => return done,
         }
     }
 }
