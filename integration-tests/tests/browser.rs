@@ -27,14 +27,14 @@ fn shows_who_is_sending_now_and_the_rate_changes() {
     let browser = Browser::start();
     browser.open(&format!("http://{}/", daemon.api));
 
-    let first = wait::until(Duration::from_secs(20), || {
+    let first = wait::until(wait::PATIENCE, || {
         row_of(&browser, "drip-page")
             .filter(|row| row.contains("B/s"))
             .ok_or_else(|| browser.text())
     });
     // The same name sends ten times as much.
     let fast = Drip::start("drip-page", 10_000, Duration::from_millis(20));
-    let second = wait::until(Duration::from_secs(20), || {
+    let second = wait::until(wait::PATIENCE, || {
         row_of(&browser, "drip-page")
             .filter(|row| rate(row) > 3.0 * rate(&first))
             .ok_or_else(|| format!("was {first:?}\n{}", browser.text()))
@@ -42,11 +42,9 @@ fn shows_who_is_sending_now_and_the_rate_changes() {
     println!("{first:?} became {second:?}");
     drop((slow, fast));
     // It goes back to nothing, or out of the page.
-    wait::until(Duration::from_secs(30), || {
-        match row_of(&browser, "drip-page") {
-            Some(row) if rate(&row) > 0.0 => Err(row),
-            Some(_) | None => Ok(()),
-        }
+    wait::until(wait::PATIENCE, || match row_of(&browser, "drip-page") {
+        Some(row) if rate(&row) > 0.0 => Err(row),
+        Some(_) | None => Ok(()),
     });
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
@@ -58,7 +56,7 @@ fn a_hostile_name_is_text() {
     let _script = Drip::start("<script>x()", 1000, Duration::from_millis(20));
     let browser = Browser::start();
     browser.open(&format!("http://{}/", daemon.api));
-    wait::until(Duration::from_secs(20), || {
+    wait::until(wait::PATIENCE, || {
         let text = browser.text();
         let shown = text.contains("<b id=x>bold") && text.contains("<script>x()");
         shown.then_some(()).ok_or(text)

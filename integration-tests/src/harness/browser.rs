@@ -34,7 +34,7 @@ impl Browser {
             session: String::new(),
         };
         let root = format!("http://127.0.0.1:{port}");
-        wait::until(Duration::from_secs(20), || {
+        wait::until(wait::PATIENCE, || {
             call("GET", &format!("{root}/status"), &Value::Null)
         });
         // Root's browser has no sandbox, and a container's shared memory may be small.

@@ -248,7 +248,7 @@ impl Daemon {
     /// # Panics
     /// It does not within 20 seconds.
     pub fn wait(&mut self) -> ExitStatus {
-        wait::until(Duration::from_secs(20), || {
+        wait::until(wait::PATIENCE, || {
             self.child
                 .try_wait()
                 .expect("our own child")

@@ -125,7 +125,7 @@ impl Drip {
             .spawn()
             .expect("the program starts");
         let drip = Self { child, directory };
-        wait::until(Duration::from_secs(5), || match drip.sent_bytes() {
+        wait::until(wait::PATIENCE, || match drip.sent_bytes() {
             0 => Err("nothing sent yet".to_owned()),
             _ => Ok(()),
         });
@@ -212,7 +212,7 @@ impl Held {
     pub fn read(&mut self, rows: usize) {
         // A process that has failed prints nothing, while the others wait.
         let more: Vec<Moved> = (0..rows)
-            .map_while(|_row| self.lines.recv_timeout(Duration::from_secs(20)).ok())
+            .map_while(|_row| self.lines.recv_timeout(wait::PATIENCE).ok())
             .flat_map(|line| parse(line.as_bytes()))
             .collect();
         assert_eq!(more.len(), rows, "it printed no more than {more:?}");

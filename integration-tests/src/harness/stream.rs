@@ -231,7 +231,7 @@ impl Stream {
     pub fn finish(mut self) -> Told {
         // SAFETY: no memory is involved; the child is not waited for yet, so the number is its own.
         unsafe { libc::kill(self.child.id().cast_signed(), libc::SIGTERM) };
-        let status = wait::until(Duration::from_secs(20), || {
+        let status = wait::until(wait::PATIENCE, || {
             let ended = self.child.try_wait().expect("our own child");
             ended.ok_or_else(|| "it is still running".to_owned())
         });

@@ -5,6 +5,10 @@ use std::time::{Duration, Instant};
 /// Between two tries. Not a duration that a test depends on.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// For what comes at once on a machine that does nothing else. A busy one may take this long: waiting
+/// for a condition costs no time where it holds.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
 /// Tries until it succeeds, and returns what it gave.
 ///
 /// # Panics

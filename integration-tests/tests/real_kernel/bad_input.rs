@@ -45,7 +45,7 @@ fn refused(command: &mut Command) -> String {
 
 fn wait_or_kill(child: &mut std::process::Child) -> bool {
     let start = std::time::Instant::now();
-    while start.elapsed() < Duration::from_secs(10) {
+    while start.elapsed() < wait::PATIENCE {
         if child.try_wait().expect("our own child").is_some() {
             return true;
         }
@@ -250,7 +250,7 @@ fn a_daemon_that_was_refused_leaves_the_port_free() {
         "data_dir: /proc/nettally\napi: {{ address: \"{api}\" }}"
     ));
     refused(&mut run(&config));
-    wait::until(Duration::from_secs(5), || {
+    wait::until(wait::PATIENCE, || {
         TcpListener::bind(api).map_err(|error| error.to_string())
     });
 }

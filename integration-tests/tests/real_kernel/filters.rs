@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::mem::{offset_of, size_of};
 use std::net::IpAddr;
-use std::time::Duration;
 
 use nettally_ebpf::flow::{FlowKey, ProcessKey};
 use nettally_integration_tests::harness::compare::expect_only;
@@ -53,7 +52,7 @@ fn check(peer: &Peer, source: &[String], is_counted: impl Fn(&Moved) -> bool) {
         scrape_interval_secs: 5.0,
         ..setup
     });
-    wait::until(Duration::from_secs(30), || {
+    wait::until(wait::PATIENCE, || {
         let truth = traffic(peer);
         let present = flows_in_kernel(daemon.pid())?;
         for row in truth.iter().filter(|row| !is_counted(row)) {

@@ -30,7 +30,7 @@ fn are_harmless_in_json_csv_table_and_statsd() {
 
     // JSON carries the name as it is.
     for face in Face::ALL {
-        wait::until(Duration::from_secs(20), || {
+        wait::until(wait::PATIENCE, || {
             let rows = face.read(&daemon)?;
             let has = |(name, drip): (&&str, &Drip)| {
                 let mut rows = rows.iter().filter(|row| row.pid == drip.pid());
@@ -54,7 +54,7 @@ fn are_harmless_in_json_csv_table_and_statsd() {
         assert!(pids.contains(&drip.pid()), "{pids:?}\n{csv}");
     }
 
-    wait::until(Duration::from_secs(20), || {
+    wait::until(wait::PATIENCE, || {
         let counters = statsd.counters();
         let missing = NAMES.iter().find(|name| {
             let counter = format!("nettally.process.{}.udp.sent_bytes", word(name));

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
-use std::time::Duration;
 
 use nettally_integration_tests::harness::compare::{differences, expect_exactly};
 use nettally_integration_tests::harness::daemon::{Daemon, Setup, find};
@@ -14,13 +13,11 @@ use nettally_integration_tests::traffic::{Moved, Protocol};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// Waits until the API has exactly this of the processes in it, while the daemon runs on.
 #[track_caller]
 fn expect_meanwhile(daemon: &Daemon, truth: &[Moved]) {
     let pids: BTreeSet<u32> = truth.iter().map(|row| row.pid).collect();
-    wait::until(PATIENCE, || {
+    wait::until(wait::PATIENCE, || {
         differences(&pids, truth, &Face::Api.read(daemon)?)
     });
 }
@@ -30,7 +27,7 @@ fn health_after_two_windows(daemon: &Daemon) -> Value {
     let health = || daemon.get("/api/v1/health");
     let windows = |health: &Value| find(health, "windows").and_then(Value::as_u64);
     let before = health().ok().as_ref().and_then(windows);
-    wait::until(PATIENCE, || {
+    wait::until(wait::PATIENCE, || {
         let health = health()?;
         let is_later = windows(&health) >= before.map(|before| before + 2);
         is_later.then(|| health.clone()).ok_or(health.to_string())
@@ -112,7 +109,7 @@ fn an_exec_under_the_same_name_is_another_exe() {
     let mut expected = BTreeMap::new();
     for exe in [first, second, third] {
         expected.insert(exe.display().to_string(), 1000);
-        wait::until(PATIENCE, || {
+        wait::until(wait::PATIENCE, || {
             let found = sent_by_exe(&daemon, pid)?;
             (found == expected)
                 .then_some(())

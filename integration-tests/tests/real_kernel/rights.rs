@@ -181,7 +181,7 @@ impl Elsewhere {
             .expect("`unshare` is part of util-linux");
         let elsewhere = Self(child);
         let name = format!("/proc/{}/comm", elsewhere.0.id());
-        wait::until(Duration::from_secs(10), || {
+        wait::until(wait::PATIENCE, || {
             let name = fs::read_to_string(&name).map_err(|error| error.to_string())?;
             (name == "sleep\n").then_some(()).ok_or(name)
         });

@@ -27,7 +27,7 @@ fn last_window_is_stored_after(signal: i32) {
         ..Setup::default()
     });
     let drip = Drip::start("drip", 1000, Duration::from_millis(1));
-    wait::until(Duration::from_secs(10), || {
+    wait::until(wait::PATIENCE, || {
         (drip.sent_bytes() > 1_500_000)
             .then_some(())
             .ok_or_else(|| "still dripping".to_owned())

@@ -1,7 +1,6 @@
 //! What nobody may read.
 
 use std::fs;
-use std::time::Duration;
 
 use nettally_integration_tests::harness::daemon::{Daemon, Setup};
 use nettally_integration_tests::harness::faces::Face;
@@ -37,7 +36,7 @@ fn a_password_on_the_command_line_is_in_no_row_and_in_no_file() {
     let told = stream.finish();
     assert!(!told.text.contains(SECRET), "in the stream");
 
-    wait::until(Duration::from_secs(20), || {
+    wait::until(wait::PATIENCE, || {
         let rows = Face::Sqlite.read(&daemon)?;
         let found = rows.iter().any(|row| row.pid == pid);
         found
