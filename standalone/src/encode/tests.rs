@@ -335,3 +335,109 @@ fn hostile_names_stay_on_their_line_and_arrive_unchanged() {
         }
     }
 }
+
+/// Why Vector would reject a line, or would read something else than is meant.
+fn refusal(line: &Value) -> Option<String> {
+    let nothing = serde_json::Map::new();
+    let event = line.as_object().unwrap_or(&nothing);
+    let is_time = |value: &Value| {
+        let text = value.as_str().unwrap_or_default();
+        text.ends_with('Z') && text.parse::<Timestamp>().is_ok()
+    };
+    match event.iter().collect::<Vec<_>>()[..] {
+        [(kind, Value::Object(log))] if kind == "log" => {
+            let is_scalar =
+                |value: &Value| value.is_string() || value.is_i64() || value.is_boolean();
+            let bad = log.iter().find(|(_, value)| !is_scalar(value));
+            let missing = ["timestamp", "pid", "message"];
+            let missing = missing.iter().find(|field| !log.contains_key(**field));
+            bad.map(|(field, value)| format!("{field}: {value}"))
+                .or_else(|| missing.map(|field| format!("no {field}")))
+                .or_else(|| (!is_time(&log["timestamp"])).then(|| "the time".to_owned()))
+        }
+        [(kind, metric)] if kind == "metric" => {
+            let tags = metric["tags"].as_object().unwrap_or(&nothing);
+            let is_tag = |tag: &Value| tag.as_str().is_some_and(|text| !text.is_empty());
+            let interval = metric.get("interval_ms");
+            let value = &metric["counter"]["value"];
+            let complaints = [
+                (tags.values().all(is_tag), "a tag"),
+                (tags.contains_key("host"), "no host"),
+                (is_time(&metric["timestamp"]), "the time"),
+                (
+                    interval.is_none_or(|interval| interval.as_u64() > Some(0)),
+                    "the interval",
+                ),
+                (value.as_f64().is_some_and(f64::is_finite), "the value"),
+                (metric["kind"] == "incremental", "the kind"),
+            ];
+            let found = complaints.into_iter().find(|(holds, _)| !holds);
+            found.map(|(_, complaint)| format!("{complaint}: {metric}"))
+        }
+        _ => Some("neither a log nor a metric alone".to_owned()),
+    }
+}
+
+#[test]
+fn vector_takes_every_kind_of_line() {
+    let mut everything = batch(
+        0,
+        vec![
+            well_known(),
+            nameless(),
+            named(HOSTILE),
+            frames("f", 7, 0, 9),
+        ],
+    );
+    for reason in LossReason::ALL {
+        everything.losses.add(
+            reason,
+            LossCount {
+                events: 1,
+                sent_bytes: 2,
+                received_bytes: 3,
+            },
+        );
+    }
+    let mut encoder = encoder(Format::NativeJson, true);
+    let mut found = lines(&mut encoder, everything);
+    let degraded = Event::Health(Arc::new(degraded_health()));
+    found.extend(encoder.lines(&degraded).map(|line| parsed(&line)));
+    found.push(parsed(&encoder.failure(instant(0), "no rights")));
+    assert!(found.len() > 4 + LossReason::ALL.len(), "{}", found.len());
+    for line in found {
+        assert_eq!(refusal(&line), None, "{line}");
+    }
+}
+
+#[test]
+fn what_vector_rejects_is_seen() {
+    for line in [
+        json!({ "message": "no wrapping" }),
+        json!({ "log": "text" }),
+        json!({ "log": { "timestamp": 1_700_000_000, "pid": 1, "message": "usage" } }),
+        json!({ "log": { "timestamp": "2023-11-14T22:13:20+01:00", "pid": 1, "message": "" } }),
+        json!({ "log": { "timestamp": "2023-11-14T22:13:20Z", "pid": null, "message": "" } }),
+        json!({ "log": { "timestamp": "2023-11-14T22:13:20Z", "message": "whose?" } }),
+        json!({ "metric": { "tags": { "host": "h", "pid": 42 } } }),
+        json!({ "metric": { "tags": { "host": "h", "pid": null } } }),
+    ] {
+        assert!(refusal(&line).is_some(), "{line}");
+    }
+}
+
+/// Vector has no larger whole number: it reads such a count as a float. It is written with all its
+/// digits, for readers that keep them.
+#[test]
+fn a_count_that_vector_cannot_hold_keeps_its_digits() {
+    let largest = i64::MAX.cast_unsigned();
+    let sent = |bytes| {
+        let usage = flow("curl", 7, "192.0.2.1", bytes, 0);
+        let event = Event::Usage(Arc::new(batch(0, vec![usage])));
+        let text: String = encoder(Format::NativeJson, true).lines(&event).collect();
+        text.contains(&format!("\"sent_bytes\":{bytes},"))
+    };
+    for bytes in [largest, largest + 1, u64::MAX] {
+        assert!(sent(bytes), "{bytes}");
+    }
+}

@@ -6,6 +6,7 @@ mod sinks;
 use std::sync::Arc;
 
 use nettally_source::{LossCount, Losses, Protocol};
+use nettally_sqlite_sink::StoreStats;
 use warp::filters::BoxedFilter;
 use warp::http::header::CONTENT_TYPE;
 use warp::reply::Reply as _;
@@ -24,17 +25,26 @@ const OTHER: &str = "other";
 pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
     warp::path!("metrics")
         .and(warp::get())
-        .map(move || warp::reply::with_header(text(&api), CONTENT_TYPE, FORMAT).into_response())
+        .then(move || answer(Arc::clone(&api)))
         .boxed()
 }
 
-fn text(api: &Api) -> String {
+async fn answer(api: Arc<Api>) -> Response {
+    // A file that cannot be read just now has no samples; health says why.
+    let stored = api.database.ask(|reader| reader.stats()).await.ok();
+    warp::reply::with_header(text(&api, stored.as_ref()), CONTENT_TYPE, FORMAT).into_response()
+}
+
+fn text(api: &Api, stored: Option<&StoreStats>) -> String {
     let mut text = Exposition::default();
     moved(&mut text, api.live.names());
     program(&mut text, api);
     sources(&mut text, api);
     sinks::write(&mut text, &api.sinks);
     losses(&mut text, api);
+    if let Some(stored) = stored {
+        database(&mut text, stored);
+    }
     text.finish()
 }
 
@@ -155,6 +165,37 @@ fn sources(text: &mut Exposition, api: &Api) {
     );
     for report in &reports {
         drain.sample(&[("source", &report.source)], report.drain_ms / 1000.0);
+    }
+}
+
+/// The state of the file.
+fn database(text: &mut Exposition, stored: &StoreStats) {
+    let StoreStats {
+        path: _,
+        size_bytes,
+        rows,
+        oldest: _,
+        flushed_until,
+    } = stored;
+    text.family(
+        "nettally_database_size_bytes",
+        Kind::Gauge,
+        "Bytes of the database on disk, with its write-ahead log.",
+    )
+    .sample(&[], size_bytes);
+    text.family(
+        "nettally_database_rows",
+        Kind::Gauge,
+        "Rows of single windows in the database; those of longer spans come on top.",
+    )
+    .sample(&[], rows);
+    let mut until = text.family(
+        "nettally_database_stored_until_timestamp_seconds",
+        Kind::Gauge,
+        "End of the newest window in the database, in Unix time.",
+    );
+    if let Some(end) = flushed_until {
+        until.sample(&[], end.as_second());
     }
 }
 

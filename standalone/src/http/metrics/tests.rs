@@ -165,3 +165,32 @@ async fn the_program_tells_of_itself() {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
 }
+
+#[test]
+fn the_database_has_its_size_and_how_far_it_goes() {
+    let stored = |flushed_until| StoreStats {
+        path: "/var/lib/nettally/nettally.db".into(),
+        size_bytes: 4096,
+        rows: 7,
+        oldest: None,
+        flushed_until,
+    };
+    let text = |stored| {
+        let mut text = Exposition::default();
+        database(&mut text, &stored);
+        text.finish()
+    };
+    let empty = text(stored(None));
+    assert_eq!(
+        samples(&empty),
+        HashMap::from([
+            ("nettally_database_size_bytes", 4096.0),
+            ("nettally_database_rows", 7.0),
+        ])
+    );
+    let begun = text(stored(Some(instant(0))));
+    assert!(
+        begun.ends_with("\nnettally_database_stored_until_timestamp_seconds 1700000000\n"),
+        "{begun}"
+    );
+}
