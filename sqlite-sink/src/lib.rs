@@ -34,7 +34,7 @@ pub use config::SqliteConfig;
 pub use error::StoreError;
 pub use query::{
     ByteTotals, Calendar, CalendarAnswer, CalendarError, CalendarPoint, CalendarQuery,
-    CalendarSeries, CalendarUnit, EstimateAnswer, EstimateQuery, Field, Filter, FilterError,
+    CalendarSeries, CalendarUnit, EstimateAnswer, EstimateQuery, Field, Filter, FilterError, Flow,
     MonthStartDay, Order, OrderBy, OutsideTotal, PercentileAnswer, PercentileQuery, ProcessAnswer,
     ProcessQuery, ProcessRow, RangeError, Series, SeriesAnswer, SeriesPoint, SeriesQuery,
     TimeRange, UnknownField, UsageAnswer, UsageQuery, UsageRow,

@@ -16,7 +16,7 @@ pub use billing::{EstimateAnswer, EstimateQuery, PercentileAnswer, PercentileQue
 pub use calendar::{Calendar, CalendarError, CalendarUnit, MonthStartDay};
 pub use field::{Field, UnknownField};
 pub(crate) use filter::{CONTAINS, Sql};
-pub use filter::{Filter, FilterError};
+pub use filter::{Filter, FilterError, Flow};
 pub use process::{ProcessAnswer, ProcessQuery, ProcessRow};
 pub use range::{RangeError, TimeRange};
 

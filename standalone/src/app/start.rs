@@ -19,7 +19,8 @@ use crate::live::Live;
 use crate::topology::status::{QueuedSink, SinkStatus};
 use crate::topology::{Fanout, Inlet, Queue, WhenFull};
 
-/// Windows that may wait for the view of the present; it takes one in microseconds.
+/// Windows that may wait for the view of the present; it takes one in microseconds. If it is late
+/// all the same they are merged: who reads the stream misses no byte.
 const LIVE_WINDOWS: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
 
 /// A sink that is ready to run.
@@ -173,7 +174,7 @@ async fn build_sink(plan: SinkPlan) -> anyhow::Result<(ReadySink, Arc<dyn SinkSt
 
 /// The view of the present takes from all sources.
 fn live_sink(live: &Arc<Live>, sources: &[SourcePlan]) -> (ReadySink, Arc<dyn SinkStatus>) {
-    let queue = Queue::new(LIVE_WINDOWS, WhenFull::DropNewest);
+    let queue = Queue::new(LIVE_WINDOWS, WhenFull::Block);
     let status = QueuedSink {
         name: "live".to_owned(),
         type_name: "live",

@@ -5,6 +5,7 @@
 
 mod audit;
 mod backend;
+mod collector;
 mod completions;
 mod db;
 mod doctor;

@@ -1,9 +1,11 @@
 //! `nettally stream`.
 //!
-//! `collecting` runs a collector and a writer with a queue between them; this file has the options,
-//! and takes what they need from the machine.
+//! `collecting` runs a collector and a writer with a queue between them, `attached` copies what a
+//! running daemon says; this file has the options, chooses, and takes what they need from the machine.
 
+mod attached;
 mod collecting;
+mod output;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -14,12 +16,15 @@ use clap::Args;
 use nettally_source::ProcessNetworkConfig;
 
 use super::backend::BackendOption;
+use super::collector::{Chosen, CollectorOption};
 use super::run::Signals;
-use super::{ConfigFile, now, rights};
+use super::{ConfigFile, now};
+use crate::client::Daemon;
 use crate::config::Config;
 use crate::encode::{Encoder, Format, Origin};
 use crate::machine::host_name;
-use collecting::{Collecting, Output};
+use collecting::Collecting;
+use output::Output;
 
 /// Options of `stream`.
 #[derive(Debug, Args)]
@@ -41,6 +46,9 @@ pub(super) struct Options {
     host: Option<String>,
 
     #[command(flatten)]
+    pub(super) collector: CollectorOption,
+
+    #[command(flatten)]
     pub(super) backend: BackendOption,
 }
 
@@ -51,37 +59,89 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
         once,
         flows,
         host,
+        collector,
         backend,
     } = options;
-    let Config { sources, .. } = file.load(&backend.overrides())?;
+    let Config { sources, api, .. } = file.load(&backend.overrides())?;
     let (_name, source) = sources
         .into_iter()
         .next()
         .context("the configuration has no source to read from")?;
-    let origin = Origin {
+    let wanted = Wanted {
+        format,
+        once,
+        flows,
         host: host.unwrap_or_else(host_name),
-        pid: std::process::id(),
     };
-    let encoder = Encoder::new(format, flows, origin);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    let outcome = runtime.block_on(run(source, encoder, once));
+    let outcome = runtime.block_on(async {
+        let needs_own = backend.backend.is_some().then_some("--backend");
+        let chosen = collector.choose(api, needs_own).await;
+        run(chosen, source, &wanted).await
+    });
     // A writer whose reader does not read holds its thread; it is not waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-async fn run(source: ProcessNetworkConfig, encoder: Encoder, once: bool) -> anyhow::Result<()> {
+/// What to print.
+struct Wanted {
+    format: Format,
+    once: bool,
+    flows: bool,
+    host: String,
+}
+
+impl Wanted {
+    fn encoder(&self) -> Encoder {
+        let origin = Origin {
+            host: self.host.clone(),
+            pid: std::process::id(),
+        };
+        Encoder::new(self.format, self.flows, origin)
+    }
+
+    /// The same, asked of a daemon.
+    fn query(&self) -> String {
+        let Self {
+            format,
+            once,
+            flows,
+            host,
+        } = self;
+        let format = match format {
+            Format::Json => "json",
+            Format::NativeJson => "native_json",
+        };
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("format", format);
+        for (name, value) in [("once", once), ("flows", flows)] {
+            query.append_pair(name, if *value { "true" } else { "false" });
+        }
+        if !host.is_empty() {
+            query.append_pair("host", host);
+        }
+        query.finish()
+    }
+}
+
+async fn run(
+    chosen: anyhow::Result<Chosen>,
+    source: ProcessNetworkConfig,
+    wanted: &Wanted,
+) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("cannot listen to signals")?;
-    let stdout = Output::of(io::stdout()).context("cannot use standard output")?;
-    let collecting = match start(&source).await {
-        Ok(collecting) => collecting,
+    let Output { writer, deserted } =
+        Output::of(io::stdout()).context("cannot use standard output")?;
+    let feed = match open(chosen, &source, wanted).await {
+        Ok(feed) => feed,
         Err(error) => {
             // Whoever started us may throw standard error away.
-            let line = encoder.failure(now(), &format!("{error:#}"));
+            let line = wanted.encoder().failure(now(), &format!("{error:#}"));
             io::stdout().lock().write_all(line.as_bytes())?;
             return Err(error);
         }
@@ -94,19 +154,58 @@ async fn run(source: ProcessNetworkConfig, encoder: Encoder, once: bool) -> anyh
             std::process::exit(code);
         });
     };
-    let Output { writer, deserted } = stdout;
-    let stop = async {
-        tokio::select! {
-            () = stop => {}
-            () = deserted => {}
+    let encoder = wanted.encoder();
+    match feed {
+        Feed::Own(collecting) => {
+            let stop = async {
+                tokio::select! {
+                    () = stop => {}
+                    () = deserted => {}
+                }
+            };
+            collecting
+                .write_to(Box::new(writer), encoder, wanted.once, stop, now)
+                .await
         }
-    };
-    collecting
-        .write_to(Box::new(writer), encoder, once, stop, now)
-        .await
+        Feed::Daemon(lines) => {
+            let failure = |words: &str| encoder.failure(now(), words);
+            attached::copy(
+                lines,
+                Box::new(writer),
+                wanted.once,
+                deserted,
+                stop,
+                failure,
+            )
+            .await
+        }
+    }
 }
 
-async fn start(source: &ProcessNetworkConfig) -> anyhow::Result<Collecting> {
-    rights::require()?;
-    Collecting::start(source).await
+/// Where lines come from.
+enum Feed {
+    Own(Collecting),
+    Daemon(crate::client::Lines),
+}
+
+async fn open(
+    chosen: anyhow::Result<Chosen>,
+    source: &ProcessNetworkConfig,
+    wanted: &Wanted,
+) -> anyhow::Result<Feed> {
+    match chosen? {
+        Chosen::Own => {
+            let collecting = Collecting::start(source).await?;
+            super::output::note("nettally stream: measuring with a collector of its own");
+            Ok(Feed::Own(collecting))
+        }
+        Chosen::Daemon(daemon) => {
+            let lines = daemon.stream(&wanted.query()).await?;
+            super::output::note(&format!(
+                "nettally stream: reading from the daemon at {}",
+                Daemon::socket(&daemon).display()
+            ));
+            Ok(Feed::Daemon(lines))
+        }
+    }
 }

@@ -3,7 +3,8 @@
 //!
 //! [`Encoder`] chooses; `record` has what all formats say of a flow and of trouble, `who` what of a
 //! process, `counter` what is a metric, `json` is our own format, `native_json` that of Vector's
-//! codec of the same name, [`protobuf`] that of Vector's gRPC protocol.
+//! codec of the same name, [`protobuf`] that of Vector's gRPC protocol,
+//! [`wire`] is how a nettally tells another on the same machine everything.
 
 mod counter;
 mod json;
@@ -14,6 +15,7 @@ mod record;
 mod tests;
 mod told;
 mod who;
+pub mod wire;
 
 use clap::ValueEnum;
 use jiff::Timestamp;

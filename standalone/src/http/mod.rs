@@ -28,6 +28,7 @@ mod server;
 mod session;
 mod socket;
 mod step;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -48,6 +49,7 @@ use crate::topology::status::SinkStatus;
 use api::Api;
 use guard::Origin;
 pub use socket::{SocketError, SocketFile};
+pub(crate) use stream::NUMBER as STREAM_NUMBER;
 pub use token::{Token, TokenError};
 
 /// What the API shows.

@@ -13,7 +13,7 @@ use warp::{Filter, Reply};
 use super::api::Api;
 use super::error::handle_rejection;
 use super::guard::{Origin, guard, token_guard};
-use super::{health, live, metrics, page, processes, series, session, usage};
+use super::{health, live, metrics, page, processes, series, session, stream, usage};
 
 /// Nothing but the page's own files; no script or style inside the markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -33,6 +33,8 @@ pub(super) fn routes(
         .or(processes::route(Arc::clone(&api)))
         .unify()
         .or(live::route(Arc::clone(&api)))
+        .unify()
+        .or(stream::route(Arc::clone(&api)))
         .unify();
     let figures = warp::path!("api" / "v1" / ..)
         .and(token_guard(Arc::clone(&api), origin))

@@ -4,6 +4,7 @@
 //! bounded; the rest is folded with exact totals and counted in [`Folds`]. The rules are in
 //! `state` and `window` (pure); this file is the lock around them.
 
+mod followers;
 mod frame;
 mod limits;
 mod moved;
@@ -17,15 +18,18 @@ mod window;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nettally_source::{HealthReport, Sink, UsageBatch};
+use jiff::Timestamp;
+use nettally_source::{Event, HealthReport, Sink, UsageBatch};
 use tokio::sync::watch;
 
+pub use followers::{Follower, FollowerCounts, Until};
 pub use frame::{FlowChoice, Frame, ProcessNow, RemoteNow, Remotes};
 pub use limits::Folds;
 pub use moved::Moved;
 pub use names::{ByProtocol, NameTotals};
 pub use subscription::Subscription;
 
+use followers::Followers;
 use state::State;
 use subscription::Newest;
 
@@ -34,6 +38,7 @@ use subscription::Newest;
 pub struct Live {
     state: Mutex<State>,
     newest: watch::Sender<Newest>,
+    followers: Arc<Followers>,
 }
 
 /// How much is kept, for `/api/v1/health`.
@@ -46,6 +51,8 @@ pub struct Kept {
     /// What did not fit.
     #[serde(flatten)]
     pub folds: Folds,
+    /// Readers of `/api/v1/stream`.
+    pub stream: FollowerCounts,
 }
 
 impl Live {
@@ -55,6 +62,7 @@ impl Live {
         Arc::new(Self {
             state: Mutex::default(),
             newest: watch::Sender::default(),
+            followers: Arc::default(),
         })
     }
 
@@ -74,6 +82,18 @@ impl Live {
     #[must_use]
     pub fn subscribe(self: &Arc<Self>) -> Subscription {
         Subscription::new(Arc::clone(self), self.newest.subscribe())
+    }
+
+    /// Every event from now on, and first the latest reports. `None` if too many follow already.
+    #[must_use]
+    pub fn follow(&self, until: Until) -> Option<Follower> {
+        self.followers.follow(until, self.reports())
+    }
+
+    /// Ends what a follower gets with the window that reaches `now`. Whether there is one with this
+    /// number.
+    pub fn leave(&self, number: u64, now: Timestamp) -> bool {
+        self.followers.leave(number, now)
     }
 
     /// Whom processes talked to in the kept windows: the `limit` largest.
@@ -102,7 +122,12 @@ impl Live {
             windows: state.kept_windows(),
             processes: state.known_processes(),
             folds: state.folds,
+            stream: self.followers.counts(),
         }
+    }
+
+    fn hand_on(&self, event: &Event) {
+        self.followers.put(event);
     }
 
     fn update(&self, batch: &UsageBatch) {
@@ -118,6 +143,7 @@ impl Live {
     }
 
     fn end(&self) {
+        self.followers.end();
         self.newest.send_modify(|newest| newest.has_ended = true);
     }
 

@@ -16,6 +16,7 @@ impl StreamSink for LiveSink {
     async fn run(self: Box<Self>, mut input: BoxStream<'_, Event>) -> Result<(), ()> {
         let Self(live) = *self;
         while let Some(event) = input.next().await {
+            live.hand_on(&event);
             match event {
                 Event::Usage(batch) => live.update(&batch),
                 Event::Health(report) => live.report(report),

@@ -18,9 +18,11 @@
 //! `package=none` are what has none, as `=null` is, which answers show. `tunnel` is `true` or `false`,
 //! `attribution` is `kernel`, `proc`, `name` or `unknown`. Networks of IPv6 such as `::/0` hold no IPv4 address.
 //!
-//! `token` cuts text into words, `parse` joins what `test` makes of them, `sql` compiles that.
+//! `token` cuts text into words, `parse` joins what `test` makes of them, `sql` compiles that
+//! for the history, `matches` answers of what is measured now.
 
 mod condition;
+mod matches;
 mod parse;
 mod sql;
 mod test;
@@ -34,6 +36,7 @@ use std::str::FromStr;
 use super::Field;
 use crate::detail::Detail;
 use condition::Condition;
+pub use matches::Flow;
 pub(crate) use sql::{CONTAINS, Sql};
 
 /// A condition on usage rows, parsed.

@@ -7,7 +7,7 @@ use super::*;
 use crate::testing::{History, batch, process, remote, second, usage};
 
 /// Six flows whose PIDs tell which of them a filter lets through.
-fn history() -> History {
+fn flows() -> Vec<Usage> {
     let flow = |pid, name: &str, remote| usage(process(pid, name), remote, 1, 1);
     let mut nameless = flow(6, "Ärger", Remote::Unresolved);
     nameless.process = Arc::new(Process {
@@ -16,7 +16,7 @@ fn history() -> History {
         uid: None,
         ..process(6, "Ärger")
     });
-    let flows = vec![
+    vec![
         flow(1, "firefox", remote("10.0.0.1", 443)),
         flow(2, "curl", remote("10.255.255.255", 80)),
         flow(3, "sshd", remote("11.0.0.0", 22)),
@@ -27,8 +27,25 @@ fn history() -> History {
             ..flow(5, "and", remote("::1", 53))
         },
         nameless,
-    ];
-    History::with(vec![batch(second(0), flows)])
+    ]
+}
+
+fn history() -> History {
+    History::with(vec![batch(second(0), flows())])
+}
+
+/// What the filter lets through of what is measured now.
+fn live(flows: &[Usage], filter: &str) -> Vec<u64> {
+    let filter: Filter = filter.parse().unwrap();
+    let matching = flows.iter().filter(|usage| {
+        filter.matches(&Flow {
+            process: &usage.process,
+            protocol: usage.protocol,
+            local_port: usage.local_port,
+            remote: usage.remote,
+        })
+    });
+    matching.map(|usage| usage.process.id.pid.into()).collect()
 }
 
 fn matching(history: &History, filter: &str) -> Vec<u64> {
@@ -44,7 +61,7 @@ fn matching(history: &History, filter: &str) -> Vec<u64> {
 
 #[test]
 fn every_operator_lets_through_what_it_says() {
-    let history = history();
+    let (history, flows) = (history(), flows());
     let table: &[(&str, &[u64])] = &[
         ("process=firefox", &[1]),
         ("process = 'firefox'", &[1]),
@@ -115,6 +132,7 @@ fn every_operator_lets_through_what_it_says() {
     ];
     for (filter, expected) in table {
         assert_eq!(matching(&history, filter), *expected, "{filter}");
+        assert_eq!(live(&flows, filter), *expected, "{filter}, live");
     }
 }
 
@@ -124,42 +142,40 @@ fn identity_is_filtered_as_names_are() {
         let id = crate::testing::process(pid, "").id;
         usage(Process { id, ..process }, Remote::Unresolved, 1, 1)
     };
-    let history = History::with(vec![batch(
-        second(0),
-        vec![
-            of(
-                1,
-                Process {
-                    unit: Some("nginx.service".to_owned()),
-                    attribution: Attribution::Kernel,
-                    command_line: Some("nginx -g 'daemon off;'".to_owned()),
-                    ..Process::named(ProcessId::default(), "nginx")
-                },
-            ),
-            of(
-                2,
-                Process {
-                    container: Some(Container {
-                        runtime: Runtime::Docker,
-                        id: "3f2a9c1b7d55".to_owned() + &"0".repeat(52),
-                    }),
-                    pod: Some("5a1".to_owned()),
-                    attribution: Attribution::Proc,
-                    command_line: Some("nginx".to_owned()),
-                    ..Process::named(ProcessId::default(), "nginx")
-                },
-            ),
-            of(
-                3,
-                Process {
-                    tunnel: true,
-                    package: Some("snap:vpn".to_owned()),
-                    app: "VPN".to_owned(),
-                    ..Process::named(ProcessId::default(), "openvpn")
-                },
-            ),
-        ],
-    )]);
+    let flows = vec![
+        of(
+            1,
+            Process {
+                unit: Some("nginx.service".to_owned()),
+                attribution: Attribution::Kernel,
+                command_line: Some("nginx -g 'daemon off;'".to_owned()),
+                ..Process::named(ProcessId::default(), "nginx")
+            },
+        ),
+        of(
+            2,
+            Process {
+                container: Some(Container {
+                    runtime: Runtime::Docker,
+                    id: "3f2a9c1b7d55".to_owned() + &"0".repeat(52),
+                }),
+                pod: Some("5a1".to_owned()),
+                attribution: Attribution::Proc,
+                command_line: Some("nginx".to_owned()),
+                ..Process::named(ProcessId::default(), "nginx")
+            },
+        ),
+        of(
+            3,
+            Process {
+                tunnel: true,
+                package: Some("snap:vpn".to_owned()),
+                app: "VPN".to_owned(),
+                ..Process::named(ProcessId::default(), "openvpn")
+            },
+        ),
+    ];
+    let history = History::with(vec![batch(second(0), flows.clone())]);
     let table: &[(&str, &[u64])] = &[
         ("app=nginx", &[1, 2]),
         ("app~vpn", &[3]),
@@ -191,6 +207,7 @@ fn identity_is_filtered_as_names_are() {
     ];
     for (filter, expected) in table {
         assert_eq!(matching(&history, filter), *expected, "{filter}");
+        assert_eq!(live(&flows, filter), *expected, "{filter}, live");
     }
 }
 

@@ -3,23 +3,18 @@
 //! The collector never waits: while the reader does not read, windows are merged in the queue into
 //! longer ones, so memory has a bound and no byte is lost.
 
-use std::fs::File;
 use std::future::Future;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use futures::StreamExt as _;
-use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 use nettally_source::pipeline::shutdown::ShutdownTrigger;
 use nettally_source::{Event, ShutdownSignal, SourceConfig, SourceContext};
-use tokio::io::Interest;
-use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
@@ -200,38 +195,6 @@ async fn last_lines(written: oneshot::Receiver<Written>, queue: &Queue) -> anyho
             queue.stats().waiting_windows
         ),
     }
-}
-
-/// Where lines go.
-pub(super) struct Output {
-    pub(super) writer: File,
-    /// Ready once nobody can read them any more; never if that cannot be told.
-    pub(super) deserted: BoxFuture<'static, ()>,
-}
-
-impl Output {
-    /// A stream of this process, without the buffer and the lock that it has here.
-    pub(super) fn of(stream: impl AsFd) -> io::Result<Self> {
-        let descriptor = || stream.as_fd().try_clone_to_owned();
-        Ok(Self {
-            writer: File::from(descriptor()?),
-            deserted: Box::pin(deserted(descriptor()?)),
-        })
-    }
-}
-
-/// Without this, a collector whose reader was killed would live until the next byte is moved.
-async fn deserted(descriptor: OwnedFd) {
-    // Unchecked, as it stays a descriptor that blocks: nothing is written through this one. What
-    // is no pipe is refused by the kernel, and a file has no reader that could go away.
-    if let Ok(pipe) = pipe::Sender::from_owned_fd_unchecked(descriptor) {
-        while let Ok(ready) = pipe.ready(Interest::ERROR).await {
-            if ready.is_error() || ready.is_write_closed() {
-                return;
-            }
-        }
-    }
-    std::future::pending().await
 }
 
 #[cfg(test)]

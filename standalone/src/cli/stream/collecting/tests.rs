@@ -214,22 +214,3 @@ async fn a_reader_that_never_reads_is_given_up() {
     let expected = "nobody reads standard output; ";
     assert!(error.to_string().starts_with(expected), "{error:#}");
 }
-
-#[tokio::test]
-async fn a_pipe_tells_when_its_reader_goes_and_a_file_never() {
-    let (reader, writer) = std::io::pipe().unwrap();
-    let Output {
-        writer: _,
-        mut deserted,
-    } = Output::of(&writer).unwrap();
-    assert!((&mut deserted).now_or_never().is_none());
-    drop(reader);
-    deserted.await;
-
-    let file = tempfile::tempfile().unwrap();
-    let Output {
-        writer: _,
-        deserted,
-    } = Output::of(&file).unwrap();
-    assert!(deserted.now_or_never().is_none());
-}
