@@ -1,7 +1,16 @@
 // Bytes over time: stacked bars, received above the line and sent below, on one scale.
+//
+// Our own, because no crate has a chart library that may be used here, as of November 2026: plotly
+// 0.14.1 embeds 4.7 MB of plotly.js (1.4 MB compressed) that builds code from text, which our policy
+// forbids, and does not hand it out; rustlavel-chart 0.9.1 has Chart.js 4.5.1, but only as a part of a
+// web framework with an HTTP server of its own, and without times on an axis or zoom; mdbook_uplot
+// 0.2.0 downloads uPlot while it is built; echarts 0.1.2 is of 2023 and for WebAssembly; chart-js-rs
+// 0.1.11 is too, and takes its script from a foreign server.
 
+import { axisTimes } from "./axis.js";
 import { h, svg } from "./dom.js";
-import { axisRate, clock, rate } from "./format.js";
+import { axisRate, moment, rate } from "./format.js";
+import { hasDates } from "./ranges.js";
 
 const MARGIN = { left: 68, right: 8, top: 10, bottom: 22 };
 
@@ -9,24 +18,32 @@ const MARGIN = { left: 68, right: 8, top: 10, bottom: 22 };
 const LEAST_SHARE = 0.14;
 
 export class Chart {
-  constructor(container) {
+  /** `onZoom`, if there is one, gets the two times (ms) between which somebody wants to look closer. */
+  constructor(container, onZoom = null) {
     this.container = container;
+    this.onZoom = onZoom;
     this.svg = svg("svg", { class: "chart-svg", role: "img", tabindex: "0" });
     this.tip = h("div", { class: "tip", hidden: "" });
     container.append(this.svg, this.tip);
     this.data = null;
     this.cursor = null;
+    /** Where a selection began; the cursor is its other end. */
+    this.anchor = null;
+    this.isDragged = false;
     new ResizeObserver(() => this.draw()).observe(container);
     this.svg.addEventListener("pointermove", (event) => this.point(event));
-    this.svg.addEventListener("pointerdown", (event) => this.point(event));
-    this.svg.addEventListener("pointerleave", () => this.show(null));
-    this.svg.addEventListener("blur", () => this.show(null));
+    this.svg.addEventListener("pointerdown", (event) => this.press(event));
+    this.svg.addEventListener("pointerup", () => this.release());
+    this.svg.addEventListener("pointercancel", () => this.clear());
+    this.svg.addEventListener("pointerleave", () => this.isDragged || this.clear());
+    this.svg.addEventListener("blur", () => this.clear());
     this.svg.addEventListener("keydown", (event) => this.key(event));
   }
 
   /**
    * `data`: `since` and `until` (ms), `step` (s), `label` in words, and `series`: each with `label`,
-   * `slot` (its colour) and `points`, a map from the index of a step to `[sent, received]`.
+   * `slot` (its colour) and `points`, a map from the index of a step to `[sent, received]`; and
+   * `ghost`, such points of the time before, drawn as a line, if there are any.
    */
   set(data) {
     this.data = data;
@@ -35,13 +52,15 @@ export class Chart {
 
   draw() {
     const { clientWidth: width, clientHeight: height } = this.container;
-    if (!this.data || width === 0) return;
-    const { since, until, step, series, label } = this.data;
+    if (!this.data || width <= MARGIN.left + MARGIN.right) return;
+    const { since, until, step, series, label, ghost = null } = this.data;
     this.count = Math.max(1, Math.ceil((until - since) / 1000 / step));
     this.stacks = stacks(series, this.count);
-    const tallest = (side) => Math.max(0, ...this.stacks[side].map((stack) => stack.total)) / step;
+    const before = (place) => (ghost ? [...ghost.values()].map((pair) => pair[place]) : []);
+    const tallest = (side, place) =>
+      Math.max(0, ...this.stacks[side].map((stack) => stack.total), ...before(place)) / step;
     const inner = height - MARGIN.top - MARGIN.bottom;
-    const { up, down } = shares(tallest("received"), tallest("sent"));
+    const { up, down } = shares(tallest("received", 1), tallest("sent", 0));
     const base = MARGIN.top + (inner * up) / (up + down);
     const scale = inner / (up + down);
     const left = MARGIN.left;
@@ -72,6 +91,7 @@ export class Chart {
       ...this.times(width, height),
       this.mark,
       ...paths,
+      ...(ghost ? this.ghosts(ghost, base, scale) : []),
       svg("line", { class: "base", x1: left, x2: width - MARGIN.right, y1: base, y2: base }),
     );
     this.show(this.cursor);
@@ -97,21 +117,25 @@ export class Chart {
 
   times(width, height) {
     const { since, until } = this.data;
-    const room = (width - MARGIN.left) / 64;
-    const minutes = [1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 1440].find(
-      (candidate) => (until - since) / 60000 / candidate <= room,
-    ) ?? 1440;
-    const gap = minutes * 60000;
-    const labels = [];
-    const offset = new Date(since).getTimezoneOffset() * 60000;
-    for (let time = Math.ceil((since - offset) / gap) * gap + offset; time <= until; time += gap) {
+    return axisTimes(since, until, (width - MARGIN.left) / 64).flatMap(({ time, words }) => {
       const x = this.x(time);
-      if (x < MARGIN.left + 12 || x > width - 18) continue;
-      labels.push(
-        svg("text", { class: "tick", x, y: height - 5, "text-anchor": "middle" }, clock(new Date(time), false)),
-      );
-    }
-    return labels;
+      if (x < MARGIN.left + 12 || x > width - 18) return [];
+      return [svg("text", { class: "tick", x, y: height - 5, "text-anchor": "middle" }, words)];
+    });
+  }
+
+  /** The time before as a stepped line on each side. */
+  ghosts(ghost, base, scale) {
+    const { left, pitch } = this.shape;
+    return [[1, -1], [0, 1]].map(([place, sign]) => {
+      let path = "";
+      for (let index = 0; index < this.count; index += 1) {
+        const value = ghost.get(index)?.[place] ?? 0;
+        const y = (base + (sign * value * scale) / this.data.step).toFixed(1);
+        path += `${path === "" ? "M" : "L"}${(left + index * pitch).toFixed(1)} ${y}H${(left + (index + 1) * pitch).toFixed(1)}`;
+      }
+      return svg("path", { class: "ghost", d: path });
+    });
   }
 
   x(time) {
@@ -119,20 +143,63 @@ export class Chart {
     return left + ((time - this.data.since) / 1000 / this.data.step) * pitch;
   }
 
-  point(event) {
-    if (!this.shape) return;
+  /** The step below a pointer; null beside the chart. */
+  at(event) {
+    if (!this.shape) return null;
     const { left, pitch } = this.shape;
     const index = Math.floor((event.clientX - this.svg.getBoundingClientRect().left - left) / pitch);
-    this.show(index >= 0 && index < this.count ? index : null);
+    if (this.isDragged) return Math.min(this.count - 1, Math.max(0, index));
+    return index >= 0 && index < this.count ? index : null;
+  }
+
+  point(event) {
+    this.show(this.at(event));
+  }
+
+  press(event) {
+    const index = this.at(event);
+    if (this.onZoom && event.button === 0 && index !== null) {
+      this.anchor = index;
+      this.isDragged = true;
+      this.svg.setPointerCapture(event.pointerId);
+    }
+    this.show(index);
+  }
+
+  release() {
+    if (!this.isDragged) return;
+    this.isDragged = false;
+    if (this.anchor !== null && this.anchor !== this.cursor) this.zoom();
+    else this.anchor = null;
+  }
+
+  clear() {
+    this.isDragged = false;
+    this.anchor = null;
+    this.show(null);
+  }
+
+  /** Looks closer at the selection, or at some steps around the cursor. */
+  zoom() {
+    if (!this.onZoom || this.cursor === null) return;
+    const around = this.anchor === null ? 5 : 0;
+    const [from, to] = [this.anchor ?? this.cursor, this.cursor].sort((a, b) => a - b);
+    const { since, until, step } = this.data;
+    const time = (index) => Math.min(until, Math.max(since, since + index * step * 1000));
+    this.anchor = null;
+    this.onZoom(time(from - around), time(to + 1 + around));
   }
 
   key(event) {
     const last = this.count - 1;
     const here = this.cursor ?? last + 1;
     const next = { ArrowLeft: here - 1, ArrowRight: here + 1, Home: 0, End: last }[event.key];
-    if (event.key === "Escape") this.show(null);
+    if (event.key === "Escape") this.clear();
+    if (event.key === "Enter" && this.onZoom) this.zoom();
     if (next === undefined) return;
     event.preventDefault();
+    if (!event.shiftKey) this.anchor = null;
+    else if (this.onZoom) this.anchor ??= Math.min(last, here);
     this.show(Math.min(last, Math.max(0, next)));
   }
 
@@ -145,11 +212,14 @@ export class Chart {
       return;
     }
     const { left, pitch, width } = this.shape;
-    const { since, step, series } = this.data;
-    this.mark.setAttribute("x", left + index * pitch);
+    const { since, until, step, series } = this.data;
+    const [from, to] = [this.anchor ?? index, index].sort((a, b) => a - b);
+    this.mark.setAttribute("x", left + from * pitch);
+    this.mark.setAttribute("width", (to - from + 1) * pitch);
     this.mark.setAttribute("visibility", "visible");
     const start = new Date(since + index * step * 1000);
     const end = new Date(start.getTime() + step * 1000);
+    const dated = hasDates(since, until);
     const rows = series
       .map(({ label, slot, points }) => ({ label, slot, pair: points.get(index) }))
       .filter(({ pair }) => pair && pair[0] + pair[1] > 0)
@@ -164,7 +234,7 @@ export class Chart {
       );
     const body = rows.length > 0 ? rows : [h("tr", {}, h("td", {}, "Nothing was moved."))];
     this.tip.replaceChildren(
-      h("p", {}, `${clock(start)} – ${clock(end)}`),
+      h("p", {}, `${moment(start, dated)} – ${moment(end, dated)}`),
       h("table", {}, h("tbody", {}, ...body)),
     );
     this.tip.hidden = false;

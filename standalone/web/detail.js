@@ -2,13 +2,20 @@
 
 import { get } from "./api.js";
 import { Chart, indexed, times } from "./chart.js";
+import { download } from "./csv.js";
 import { byId, h, setText } from "./dom.js";
 import { appName, bytes, endpoint, processName, rate, rateOrDash, visible } from "./format.js";
 import { facts } from "./identity.js";
-import { conditions, isSame } from "./link.js";
+import { address, conditions, isSame } from "./link.js";
 import { isInTotals, protocolName } from "./protocols.js";
 
 const MAX_REMOTES = 50;
+
+const PAST_EVERY_MS = 10_000;
+
+const CSV = ["what", "name", "value", "protocol", "received_bytes", "sent_bytes"];
+
+const SPANS = { "-1h": "last hour", "-24h": "last day", "-7d": "last week" };
 
 /** Processes of an application that are listed. */
 const MAX_MEMBERS = 12;
@@ -22,6 +29,18 @@ export class Detail {
     /** The processes of the last hour, as far as they are needed: when none is live. */
     this.past = [];
     this.mode = "live";
+    /** How far back the chart goes. */
+    this.span = "-1h";
+    this.csv = { facts: [], remotes: [] };
+    byId("detail-csv").addEventListener("click", () => {
+      download("process", CSV, [...this.csv.facts, ...this.csv.remotes]);
+    });
+    for (const button of this.panel.querySelectorAll("[data-span]")) {
+      button.addEventListener("click", () => this.setSpan(button.dataset.span));
+    }
+    setInterval(() => {
+      if (!document.hidden) this.refreshPast();
+    }, PAST_EVERY_MS);
     byId("detail-close").addEventListener("click", onClose);
     this.panel.addEventListener("keydown", (event) => {
       if (event.key === "Escape") onClose();
@@ -46,8 +65,19 @@ export class Detail {
     setText(byId("detail-name"), this.title);
     byId("remotes-body").replaceChildren();
     setText(byId("remotes-note"), "Loading…");
+    const { app, name } = choice;
+    byId("detail-past").setAttribute("href", address("past", { app, process: name, by: "remote_ip" }));
     this.refreshLive();
     this.refreshPast();
+  }
+
+  setSpan(span) {
+    this.span = span;
+    for (const button of this.panel.querySelectorAll("[data-span]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.span === span));
+    }
+    this.refreshChart();
+    this.refreshIdentity();
   }
 
   setMode(mode) {
@@ -96,6 +126,7 @@ export class Detail {
 
   /** Only when they differ: whoever has marked a text wants to copy it. */
   showFacts(list) {
+    this.csv.facts = list.map(({ label, text }) => ({ what: "fact", name: label, value: text }));
     const text = JSON.stringify(list);
     const place = byId("detail-facts");
     if (place.dataset.text === text) return;
@@ -124,16 +155,16 @@ export class Detail {
   }
 
   async refreshChart() {
-    const choice = this.choice;
+    const { choice, span: asked } = this;
     try {
-      const answer = await get("series", { ...this.conditions, since: "-1h" });
-      if (choice !== this.choice) return;
+      const answer = await get("series", { ...this.conditions, since: asked });
+      if (choice !== this.choice || asked !== this.span) return;
       const span = times(answer);
       const [series] = answer.series;
-      setText(byId("detail-chart-note"), series ? "" : "Nothing stored in the last hour yet.");
+      setText(byId("detail-chart-note"), series ? "" : `Nothing stored in the ${SPANS[asked]} yet.`);
       this.chart.set({
         ...span,
-        label: `Last hour of ${this.title}`,
+        label: `The ${SPANS[asked]} of ${this.title}`,
         series: series
           ? [{ label: this.title, slot: "own", points: indexed(series.points, span) }]
           : [],
@@ -148,7 +179,7 @@ export class Detail {
     const { choice, model } = this;
     if (!model || model.find(choice).length > 0) return;
     try {
-      const answer = await get("processes", { ...conditions(choice), since: "-1h", limit: MAX_MEMBERS });
+      const answer = await get("processes", { ...conditions(choice), since: this.span, limit: MAX_MEMBERS });
       if (choice !== this.choice) return;
       this.past = answer.processes.map((row) => ({ ...row, identity: known(row) }));
       this.refreshLive();
@@ -162,6 +193,7 @@ export class Detail {
     try {
       const answer = mode === "live" ? await this.liveRows() : await this.hourRows();
       if (choice !== this.choice || mode !== this.mode) return;
+      this.csv.remotes = answer.rows.map(({ where, protocol, count }) => ({ what: `remote ${mode}`, name: where, protocol, ...count }));
       byId("remotes-body").replaceChildren(...answer.rows.map(remoteRow));
       setText(byId("remotes-note"), remotesNote(answer));
     } catch (error) {
@@ -178,6 +210,7 @@ export class Detail {
       received: rateOrDash(row.received_bytes / seconds),
       sent: rateOrDash(row.sent_bytes / seconds),
       isIdle: row.sent_bytes + row.received_bytes === 0,
+      count: { received_bytes: row.received_bytes, sent_bytes: row.sent_bytes },
     }));
     return { rows, none: "It talked to nobody in the last two minutes.", others: answer.other };
   }
@@ -197,6 +230,7 @@ export class Detail {
       received: bytes(row.received_bytes),
       sent: bytes(row.sent_bytes),
       isIdle: false,
+      count: { received_bytes: row.received_bytes, sent_bytes: row.sent_bytes },
     }));
     const rest = (key) =>
       counted.reduce((left, row) => left - row[key], answer.total[key]);

@@ -58,3 +58,37 @@ export function endpoint(ip, port) {
   if (port === null || port === undefined) return visible(String(ip));
   return String(ip).includes(":") ? `[${visible(ip)}]:${port}` : `${visible(ip)}:${port}`;
 }
+
+/** A time, with its date where that is needed. */
+export const moment = (date, withDate) =>
+  withDate ? `${day(date)} ${clock(date, false)}` : clock(date);
+
+export const day = (date) => date.toLocaleDateString([], { day: "numeric", month: "short" });
+
+/** How a number changed: `+12 %`, `−5 %`, `×3.2`, `new`; empty where there is nothing to say. */
+export function delta(now, before) {
+  if (now === before) return now === 0 ? "" : "±0 %";
+  if (before === 0) return "new";
+  const factor = now / before;
+  if (factor >= 10) return `×${factor >= 100 ? Math.round(factor).toLocaleString("en") : factor.toFixed(1)}`;
+  const percent = Math.round((factor - 1) * 100);
+  return percent === 0 ? "±0 %" : `${percent > 0 ? "+" : "−"}${Math.abs(percent)} %`;
+}
+
+export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+export const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+
+/** `3 d 4 h`, `2 h 5 min`, `12 s`. */
+export function duration(seconds) {
+  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const start = units.findIndex(([, size]) => seconds >= size);
+  if (start < 0) return "0 s";
+  let rest = Math.floor(seconds);
+  const words = units.slice(start, start + 2).map(([unit, size]) => {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    return count > 0 ? `${count} ${unit}` : "";
+  });
+  return words.filter(Boolean).join(" ");
+}

@@ -64,6 +64,11 @@ export class Model {
     };
   }
 
+  /** `[sent, received]` of a process in each of the last windows, the newest last. */
+  history(process, protocol) {
+    return sumHistory(process, protocol);
+  }
+
   /** What several processes move together. */
   sum(views) {
     if (views.length === 1) return views[0];
@@ -128,7 +133,7 @@ const sumHistory = (process, protocol) =>
   );
 
 /** Histories added up, aligned at the newest window. */
-function sumPairs(histories) {
+export function sumPairs(histories) {
   const length = Math.max(0, ...histories.map((history) => history.length));
   return Array.from({ length }, (_, index) => {
     const pairs = histories.map((history) => history[history.length - length + index]);

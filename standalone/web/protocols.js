@@ -13,6 +13,8 @@ const LABELS = {
   packet: "Packet",
 };
 
+export const PROTOCOLS = Object.keys(LABELS);
+
 /** A protocol that this page does not know yet is shown as it is called. */
 export const protocolName = (protocol) => LABELS[protocol] ?? protocol;
 
@@ -25,10 +27,16 @@ export class ProtocolButtons {
     for (const button of buttons) {
       const { protocol } = button.dataset;
       if (protocol !== "all") setText(button, protocolName(protocol));
-      button.addEventListener("click", () => {
-        for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
-        onChoice(protocol);
-      });
+      button.addEventListener("click", () => onChoice(protocol));
+    }
+  }
+
+  /** Shows which is chosen; it may be one that has not been seen yet. */
+  press(protocol) {
+    for (const button of this.buttons) {
+      const isChosen = button.dataset.protocol === protocol;
+      button.setAttribute("aria-pressed", String(isChosen));
+      if (isChosen) button.hidden = false;
     }
   }
 

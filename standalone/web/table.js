@@ -3,12 +3,11 @@
 
 import { setText } from "./dom.js";
 import { appName } from "./format.js";
-import { fits } from "./identity.js";
 import { isSame } from "./link.js";
 import { Row } from "./row.js";
 
 /** More rows than a person reads; the rest is named in the foot. */
-const MAX_ROWS = 100;
+const MAX_ROWS = 30;
 
 /** How columns compare; numbers fall, words rise. */
 const COLUMNS = {
@@ -61,12 +60,11 @@ export class ProcessTable {
     this.onChange();
   }
 
-  /** Shows the processes of `model` that fit `search` and `protocol`; returns how many rows fit. */
-  draw(model, { search, protocol, by, selected }) {
-    const wanted = search.trim().toLowerCase();
+  /** Shows the processes of `model` that `fit` and use `protocol`; returns the rows that are shown. */
+  draw(model, { fits, protocol, by, selected }) {
     const single = [];
     for (const process of model.processes.values()) {
-      if (!fits(process, wanted)) continue;
+      if (!fits(process)) continue;
       const view = model.view(process, protocol);
       if (view.isUsed) single.push(ofProcess(process, view));
     }
@@ -75,7 +73,7 @@ export class ProcessTable {
     this.place(shown, selected);
     const hidden = entries.length - shown.length;
     setText(this.foot, hidden > 0 ? `${hidden} more; search or sort to see them.` : "");
-    return entries.length;
+    return shown;
   }
 
   /** One entry for each application, and below it, if it is unfolded, its processes. */

@@ -66,7 +66,7 @@ async fn every_protocol_and_every_class_of_loss_has_a_word() {
         let is_outside = format!("protocol !== \"{protocol}\"");
         assert_eq!(labels.contains(&is_outside), !protocol.is_in_totals());
     }
-    let script = file("/app.js").await;
+    let script = file("/notices.js").await;
     for class in [LossClass::Bytes, LossClass::Delivery, LossClass::Detail] {
         assert!(script.contains(&format!("\n  {class}: \"")), "{class}");
     }
