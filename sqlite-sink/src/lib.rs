@@ -36,8 +36,9 @@ pub use query::{
     ByteTotals, Calendar, CalendarAnswer, CalendarError, CalendarPoint, CalendarQuery,
     CalendarSeries, CalendarUnit, EstimateAnswer, EstimateQuery, Field, Filter, FilterError, Flow,
     MonthStartDay, Order, OrderBy, OutsideTotal, PercentileAnswer, PercentileQuery, ProcessAnswer,
-    ProcessQuery, ProcessRow, RangeError, Series, SeriesAnswer, SeriesPoint, SeriesQuery,
-    TimeRange, UnknownField, UsageAnswer, UsageQuery, UsageRow,
+    ProcessQuery, ProcessRow, RangeError, RemoteAnswer, RemoteQuery, RemoteRow, Series,
+    SeriesAnswer, SeriesPoint, SeriesQuery, TimeRange, UnknownField, UsageAnswer, UsageQuery,
+    UsageRow,
 };
 pub use reader::{
     CheckProgress, ExportBegin, ExportEnd, ExportLoss, ExportQuery, ExportRecord, Finding,

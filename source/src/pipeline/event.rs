@@ -22,10 +22,19 @@ pub enum Event {
 
 /// A half-open span of wall-clock time, `[start, end)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Window {
     /// First instant inside.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::pipeline::schema::Instant")
+    )]
     pub start: Timestamp,
     /// First instant after.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "crate::pipeline::schema::Instant")
+    )]
     pub end: Timestamp,
 }
 
@@ -131,6 +140,7 @@ impl Remote {
 
 /// A transport protocol, as users name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// TCP, MPTCP included.

@@ -9,6 +9,7 @@ pub use loss::{LossClass, LossCount, LossReason, Losses};
 
 /// Works, but sees less: never an error, always shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Degradation {
     /// A stable word for scripts, such as `cgroup_hooks_missing`.
     pub code: String,
@@ -20,6 +21,7 @@ pub struct Degradation {
 
 /// What one kernel program has cost since it was loaded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProgramStats {
     /// The hook, such as `sock_send_length`.
     pub hook: String,

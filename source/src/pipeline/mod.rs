@@ -8,6 +8,8 @@ pub mod component;
 pub mod event;
 pub mod health;
 pub mod process;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod shutdown;
 
 pub use component::{

@@ -87,6 +87,7 @@ impl Process {
 
 /// An ancestor of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Parent {
     /// Thread group id in the initial PID namespace.
     pub pid: u32,
@@ -170,6 +171,7 @@ impl fmt::Display for Runtime {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Attribution {
     /// Recorded in the kernel when it moved its first bytes: complete, however short it lived.

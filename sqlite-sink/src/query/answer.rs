@@ -10,6 +10,7 @@ use super::{Calendar, CalendarUnit, Field, TimeRange};
 
 /// Sent and received bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ByteTotals {
     /// Bytes sent.
     pub sent_bytes: u64,
@@ -39,6 +40,7 @@ impl ByteTotals {
 /// What no total has, because the filter does not name the protocol: a frame of the link layer may
 /// hold what TCP or UDP counts too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OutsideTotal {
     /// Of which protocol: `packet`.
     pub protocol: Protocol,
@@ -109,8 +111,34 @@ impl Serialize for UsageRow {
     }
 }
 
+/// As it is written: the fields asked for, and the bytes.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for UsageRow {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "UsageRow".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut properties: serde_json::Map<_, _> = Field::ALL
+            .into_iter()
+            .map(|field| (field.name().to_owned(), field.value_schema()))
+            .collect();
+        let bytes = generator.subschema_for::<u64>();
+        for name in ["sent_bytes", "received_bytes"] {
+            properties.insert(name.to_owned(), bytes.clone().to_value());
+        }
+        schemars::json_schema!({
+            "description": "One group: the fields asked for with `group_by`, and what it moved.",
+            "type": "object",
+            "properties": properties,
+            "required": ["sent_bytes", "received_bytes"],
+        })
+    }
+}
+
 /// The answer to a [`SeriesQuery`](super::SeriesQuery).
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SeriesAnswer {
     /// The range used.
     #[serde(flatten)]
@@ -126,11 +154,16 @@ pub struct SeriesAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<nettally_source::pipeline::schema::Instant>")
+    )]
     pub flushed_until: Option<Timestamp>,
 }
 
 /// One line of a chart.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Series {
     /// Value of the `group_by` field; null for unknown, for *other*, and without a field.
     pub key: serde_json::Value,
@@ -144,8 +177,13 @@ pub struct Series {
 
 /// What was moved in one step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SeriesPoint {
     /// Start of the step.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "nettally_source::pipeline::schema::Instant")
+    )]
     pub start: Timestamp,
     /// What was moved. A window that straddles steps counts in the one where it starts.
     #[serde(flatten)]
@@ -154,6 +192,7 @@ pub struct SeriesPoint {
 
 /// The answer to a [`CalendarQuery`](super::CalendarQuery).
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CalendarAnswer {
     /// The range used: the one asked for, rounded outward to the windows that are stored.
     #[serde(flatten)]
@@ -173,11 +212,16 @@ pub struct CalendarAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database; null if there is none.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<nettally_source::pipeline::schema::Instant>")
+    )]
     pub flushed_until: Option<Timestamp>,
 }
 
 /// One line of a chart whose steps are those of a calendar.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CalendarSeries {
     /// Value of the `group_by` field; null for unknown, for *other*, and without a field.
     pub key: serde_json::Value,
@@ -191,12 +235,25 @@ pub struct CalendarSeries {
 
 /// What was moved in one day, week or month.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CalendarPoint {
     /// The date that the step begins on.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "nettally_source::pipeline::schema::Day")
+    )]
     pub date: Date,
     /// Its first instant.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "nettally_source::pipeline::schema::Instant")
+    )]
     pub start: Timestamp,
     /// The first instant of the next step.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "nettally_source::pipeline::schema::Instant")
+    )]
     pub end: Timestamp,
     /// What was moved. A window that straddles steps counts in the one where it starts.
     #[serde(flatten)]

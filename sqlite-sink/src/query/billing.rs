@@ -24,6 +24,7 @@ pub struct PercentileQuery {
 
 /// The answer to a [`PercentileQuery`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PercentileAnswer {
     /// The range used: whole intervals, from the first of which minutes or windows are left (keep
     /// minutes for as long as an invoice takes) to the last that is over.
@@ -55,6 +56,10 @@ pub struct PercentileAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database; null if there is none.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<nettally_source::pipeline::schema::Instant>")
+    )]
     pub flushed_until: Option<Timestamp>,
 }
 
@@ -75,6 +80,7 @@ pub struct EstimateQuery {
 
 /// The answer to an [`EstimateQuery`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EstimateAnswer {
     /// The running month, week or day.
     #[serde(flatten)]
@@ -93,5 +99,9 @@ pub struct EstimateAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database; null if there is none.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<nettally_source::pipeline::schema::Instant>")
+    )]
     pub flushed_until: Option<Timestamp>,
 }

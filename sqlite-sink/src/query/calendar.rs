@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a calendar is cut into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CalendarUnit {
     /// From midnight to midnight: 23 to 25 hours where clocks are changed.

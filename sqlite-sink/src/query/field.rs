@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A field of a usage row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
     /// Name of the process.
@@ -85,6 +86,30 @@ impl Field {
             Self::Attribution => "attribution",
             Self::CommandLine => "command_line",
         }
+    }
+}
+
+#[cfg(feature = "schema")]
+impl Field {
+    /// What its values are in JSON.
+    pub(crate) fn value_schema(self) -> serde_json::Value {
+        let types = match self {
+            Self::Pid | Self::RemotePort | Self::LocalPort => ["integer", "null"],
+            Self::Tunnel => ["boolean", "null"],
+            Self::Process
+            | Self::Exe
+            | Self::User
+            | Self::Protocol
+            | Self::RemoteIp
+            | Self::App
+            | Self::Unit
+            | Self::Container
+            | Self::Pod
+            | Self::Package
+            | Self::Attribution
+            | Self::CommandLine => ["string", "null"],
+        };
+        serde_json::json!({ "type": types })
     }
 }
 

@@ -7,6 +7,7 @@ mod field;
 mod filter;
 mod process;
 mod range;
+mod remote;
 
 pub use answer::{
     ByteTotals, CalendarAnswer, CalendarPoint, CalendarSeries, OutsideTotal, Series, SeriesAnswer,
@@ -19,6 +20,7 @@ pub(crate) use filter::{CONTAINS, Sql};
 pub use filter::{Filter, FilterError, Flow};
 pub use process::{ProcessAnswer, ProcessQuery, ProcessRow};
 pub use range::{RangeError, TimeRange};
+pub use remote::{RemoteAnswer, RemoteQuery, RemoteRow};
 
 /// How much each group moved in a span of time.
 #[derive(Clone, Debug, PartialEq)]

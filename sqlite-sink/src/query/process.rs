@@ -48,6 +48,7 @@ pub struct ProcessAnswer {
 /// A process, or all that are alike where days and months do not tell them apart: then `pid`,
 /// `start_boottime_ns`, `boot_id`, `gid`, `command_line` and `parents` are null.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProcessRow {
     /// Number in the initial PID namespace.
     pub pid: Option<u32>,
@@ -91,8 +92,16 @@ pub struct ProcessRow {
     pub attribution: Attribution,
     /// Start of the first window in the range in which it moved bytes: to the minute in a range of more
     /// than an hour, to the hour beyond two days, to the day or month where nothing finer is left.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "nettally_source::pipeline::schema::Instant")
+    )]
     pub first_seen: Timestamp,
     /// End of the last, likewise.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "nettally_source::pipeline::schema::Instant")
+    )]
     pub last_seen: Timestamp,
     /// What it moved.
     #[serde(flatten)]

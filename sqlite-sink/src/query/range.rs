@@ -14,10 +14,19 @@ use instant::{ago, instant};
 
 /// A half-open span `[since, until)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimeRange {
     /// First instant inside.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "nettally_source::pipeline::schema::Instant")
+    )]
     pub since: Timestamp,
     /// First instant after.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "nettally_source::pipeline::schema::Instant")
+    )]
     pub until: Timestamp,
 }
 

@@ -1,8 +1,8 @@
 //! Read-only access.
 //!
 //! `open` finds a way into the file, `plan` chooses the tiers, `scan` walks their rows once and sums
-//! them up by their numbers, `label` turns numbers into values, `usage`, `series`, `processes` and
-//! `billing` make answers of it, and `losses` says what they lack. `steps` is what answers over time
+//! them up by their numbers, `label` turns numbers into values, `usage`, `series`, `processes`, `remotes`
+//! and `billing` make answers of it, and `losses` says what they lack. `steps` is what answers over time
 //! are cut into. `export` hands over everything, `inventory` and `check` look at the file itself.
 
 mod billing;
@@ -14,6 +14,7 @@ mod losses;
 mod open;
 mod plan;
 mod processes;
+mod remotes;
 mod scan;
 mod series;
 mod steps;
@@ -44,8 +45,8 @@ use crate::error::StoreError;
 use crate::moment::{Span, from_ms};
 use crate::query::{
     CalendarAnswer, CalendarQuery, EstimateAnswer, EstimateQuery, PercentileAnswer,
-    PercentileQuery, ProcessAnswer, ProcessQuery, SeriesAnswer, SeriesQuery, TimeRange,
-    UsageAnswer, UsageQuery,
+    PercentileQuery, ProcessAnswer, ProcessQuery, RemoteAnswer, RemoteQuery, SeriesAnswer,
+    SeriesQuery, TimeRange, UsageAnswer, UsageQuery,
 };
 use crate::tier::Tier;
 
@@ -62,6 +63,7 @@ pub struct Reader {
 
 /// The state of the file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StoreStats {
     /// Where it is.
     pub path: PathBuf,
@@ -70,8 +72,16 @@ pub struct StoreStats {
     /// Stored usage rows of windows; those of minutes, hours, days and months come on top.
     pub rows: u64,
     /// Start of the oldest window, which may be there only as a part of its minute, hour, day or month.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<nettally_source::pipeline::schema::Instant>")
+    )]
     pub oldest: Option<Timestamp>,
     /// End of the newest window.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<nettally_source::pipeline::schema::Instant>")
+    )]
     pub flushed_until: Option<Timestamp>,
 }
 
@@ -104,6 +114,15 @@ impl Reader {
     /// would be too large.
     pub fn processes(&self, query: &ProcessQuery) -> Result<ProcessAnswer, StoreError> {
         processes::answer(&self.snapshot()?, query)
+    }
+
+    /// Answers which remotes bytes were moved with: how many apps talked to each, and when.
+    ///
+    /// # Errors
+    /// The database could not be read, the order is by a field other than `remote_ip`, or the answer
+    /// would be too large.
+    pub fn remotes(&self, query: &RemoteQuery) -> Result<RemoteAnswer, StoreError> {
+        remotes::answer(&self.snapshot()?, query)
     }
 
     /// Answers how much was moved over time. Steps begin at multiples of their length since 1970,

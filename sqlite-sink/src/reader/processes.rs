@@ -108,7 +108,7 @@ pub(super) fn answer(
 }
 
 /// To what it is told when a process was seen: finer would take longer to read than it is worth.
-fn precision_ms(TimeRange { since, until }: TimeRange) -> i64 {
+pub(super) fn precision_ms(TimeRange { since, until }: TimeRange) -> i64 {
     match ceil_ms(until) - floor_ms(since) {
         length_ms if length_ms <= HOUR_MS => 1,
         length_ms if length_ms <= 48 * HOUR_MS => MINUTE_MS,

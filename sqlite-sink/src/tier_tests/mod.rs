@@ -8,6 +8,7 @@ mod identity;
 mod months;
 mod processes;
 mod reduced;
+mod remotes;
 mod retention;
 mod rollup;
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why bytes or rows were lost, or could not be attributed fully.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LossReason {
     /// Detail reduced: the kernel's flow table was full. The bytes are exact and in a row of their
@@ -52,6 +53,7 @@ pub enum LossReason {
 
 /// What a loss does to the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LossClass {
     /// Totals are wrong: bytes are missing in them, or too many are in them.
@@ -280,6 +282,7 @@ impl fmt::Display for LossReason {
 
 /// How much one reason has cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LossCount {
     /// How often.
     pub events: u64,
