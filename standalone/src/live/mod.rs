@@ -17,7 +17,7 @@ mod window;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nettally_source::{HealthReport, Sink, UsageBatch};
+use nettally_source::{ComponentCounters, HealthReport, Sink, Telemetry, UsageBatch};
 use tokio::sync::watch;
 
 pub use frame::{FlowChoice, Frame, ProcessNow, RemoteNow, Remotes};
@@ -26,6 +26,7 @@ pub use moved::Moved;
 pub use names::{ByProtocol, NameTotals};
 pub use subscription::Subscription;
 
+use crate::topology::Delivery;
 use state::State;
 use subscription::Newest;
 
@@ -46,6 +47,21 @@ pub struct Kept {
     /// What did not fit.
     #[serde(flatten)]
     pub folds: Folds,
+}
+
+impl Telemetry for Live {
+    fn counters(&self) -> ComponentCounters {
+        ComponentCounters {
+            sent: self.lock().taken,
+            ..ComponentCounters::default()
+        }
+    }
+}
+
+impl Delivery for Live {
+    fn figures(&self) -> serde_json::Value {
+        serde_json::to_value(self.kept()).expect("numbers only")
+    }
 }
 
 impl Live {
