@@ -1,13 +1,15 @@
 //! The tick on a fake kernel.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use nettally_ebpf::flow::{Address, FLAG_UNRESOLVED, ProcessKey, ProcessRecord, protocol};
 
 use super::*;
 use crate::config::NameSelection;
-use crate::pipeline::{Degradation, Remote};
+use crate::pipeline::testing::assert_source_compliance;
+use crate::pipeline::{Degradation, Remote, Source, SourceContext};
 use crate::process::testing::{FakeProc, FakeProcess};
 use crate::process::{Naming, ProcFolder};
 
@@ -366,4 +368,26 @@ fn a_record_of_a_process_that_cannot_be_read_is_a_loss() {
     collector.tick(|| clocks(1)).unwrap();
     let missed = collector.losses.get(LossReason::SnapshotMissed);
     assert_eq!(missed.events, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_source_keeps_to_what_every_source_must() {
+    let kernel = FakeKernel::default();
+    let outcome = assert_source_compliance(
+        async |context| {
+            let SourceContext { shutdown, out, .. } = context;
+            let collector = kernel.collector(&[]);
+            let interval = Duration::from_secs(1);
+            let source = crate::source::run(collector, interval, shutdown, out);
+            Ok(Box::pin(source) as Source)
+        },
+        async || {
+            for second in 1..=3 {
+                kernel.moved(vec![flow(7, 100 * second, 20)], &[(7, "curl")]);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        },
+    )
+    .await;
+    assert!(outcome.batches.len() >= 3, "{outcome:?}");
 }

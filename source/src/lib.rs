@@ -31,9 +31,9 @@ pub use config::{
 pub use kernel::{KernelReport, examine};
 
 pub use pipeline::{
-    Attribution, ComponentKey, Container, Degradation, Error, Event, EventSink, HealthReport,
-    Healthcheck, LossClass, LossCount, LossReason, Losses, Parent, Problem, Process, ProcessId,
-    ProgramStats, Protocol, Remote, Result, Runtime, SendError, ShutdownSignal, ShutdownTrigger,
-    Sink, SinkConfig, SinkContext, Source, SourceConfig, SourceContext, StreamSink, Usage,
-    UsageBatch, Window,
+    Attribution, ComponentCounters, ComponentKey, Container, DataType, Degradation, Error, Event,
+    EventSink, GenerateConfig, HealthReport, Healthcheck, LossClass, LossCount, LossReason, Losses,
+    Parent, Problem, Process, ProcessId, ProgramStats, Protocol, Remote, Resource, Result, Runtime,
+    SendError, ShutdownSignal, ShutdownTrigger, Sink, SinkConfig, SinkContext, Source,
+    SourceConfig, SourceContext, SourceOutput, StreamSink, Telemetry, Usage, UsageBatch, Window,
 };

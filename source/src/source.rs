@@ -39,7 +39,7 @@ pub(crate) async fn build(config: ProcessNetworkConfig, cx: SourceContext) -> Re
     Ok(Box::pin(run(collector, interval, shutdown, out)))
 }
 
-async fn run(
+pub(crate) async fn run(
     mut collector: Collector,
     interval: Duration,
     mut shutdown: crate::pipeline::ShutdownSignal,

@@ -391,7 +391,8 @@ async fn main() -> anyhow::Result<()> {
     let state = ApiState {
         live,
         database: Some(path),
-        sinks: Vec::new(),
+        roster: Arc::default(),
+        reloads: Arc::default(),
         started: now(),
         token: None,
     };

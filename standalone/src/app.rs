@@ -1,16 +1,26 @@
-//! The composition root: wires sources, queues, sinks and faces, runs them, and joins them.
+//! The composition root: wires sources, queues, sinks and faces, runs them, changes them when the
+//! configuration changes, and joins them.
 //!
 //! [`Plan`] says what there is to be; [`start()`] acquires everything before anything runs, the
-//! kernel last, so that a mistake leaves nothing half started; [`Running::join`] waits, and ends
-//! all by the ordinary way: sources take their last window and drop their way out, queues end,
-//! sinks deliver what they hold.
+//! kernel last, so that a mistake leaves nothing half started. [`Running::obey`] waits, brings about
+//! another plan (`reload`), and ends all by the ordinary way: sources take their last window, queues
+//! end, sinks deliver what they hold, within a deadline. `sources`, `sinks` and `server` are what
+//! runs of each, `face` is the API and the view of the present behind it.
 
+mod face;
 mod plan;
+mod reload;
 mod running;
+mod server;
+mod sinks;
+mod sources;
 mod start;
+mod task;
 
-pub use plan::{ApiPlan, BuildSink, BuiltSink, Plan, SinkPlan, SocketPlan, SourcePlan};
-pub use running::Running;
+pub use plan::{
+    ApiPlan, BuildSink, BuildSource, BuiltSink, Comparable, Plan, SinkPlan, SocketPlan, SourcePlan,
+};
+pub use running::{Order, Running};
 pub use start::start;
 
 #[cfg(test)]

@@ -138,6 +138,15 @@ impl Drip {
         self.child.id()
     }
 
+    /// Ends it; returns its process number and what it had sent. The last send may be missing.
+    #[must_use]
+    pub fn stop(mut self) -> (u32, u64) {
+        // Both fail if it has ended already, which is as well.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        (self.pid(), self.sent_bytes())
+    }
+
     /// What it has sent so far; the send under way may be missing.
     #[must_use]
     pub fn sent_bytes(&self) -> u64 {

@@ -10,6 +10,7 @@ mod identity;
 mod kernel_threads;
 mod older_sockets;
 mod regressions;
+mod reload;
 mod rights;
 mod shutdown;
 mod storm;

@@ -28,6 +28,10 @@ pub(crate) fn soak(seconds: u64) -> Result<()> {
         .args(["--", "--nocapture", "churn"])
         .env("NETTALLY_CHURN_SECONDS", seconds.to_string()))?;
     run(cargo("test")
+        .args(["--package", "nettally", "--lib", "--", "--nocapture"])
+        .arg("dead_servers_cost_neither_time_nor_memory")
+        .env("NETTALLY_DEAD_SINK_SECONDS", seconds.max(600).to_string()))?;
+    run(cargo("test")
         .args(["--package", "nettally-sqlite-sink", "--test", "kill"])
         .args(["--", "--nocapture"])
         .env("NETTALLY_KILLS", "200"))

@@ -1,10 +1,13 @@
 //! The traits of sources and sinks: config, build, run. The shapes are those of Vector's.
 
 use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use serde::Serialize;
 
 use super::event::Event;
 use super::shutdown::ShutdownSignal;
@@ -104,6 +107,47 @@ impl fmt::Debug for SourceContext {
     }
 }
 
+/// What events can become at the edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataType {
+    /// Records.
+    Log,
+    /// Numbers with a name.
+    Metric,
+    /// Either, as the receiver likes.
+    LogOrMetric,
+}
+
+/// One of the ways out of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceOutput {
+    /// Its name; none for the default one.
+    pub port: Option<String>,
+    /// What comes out.
+    pub ty: DataType,
+}
+
+/// What only one component can have at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Resource {
+    /// A port that is listened on.
+    Port(SocketAddr),
+    /// A file that is written.
+    File(PathBuf),
+}
+
+/// A configuration that can be shown with all its defaults, for a user to start from.
+pub trait GenerateConfig: Serialize + Sized {
+    /// Every option with its default.
+    fn generate_config() -> Self;
+}
+
+impl<T: Default + Serialize> GenerateConfig for T {
+    fn generate_config() -> Self {
+        Self::default()
+    }
+}
+
 /// A source's configuration.
 #[async_trait]
 pub trait SourceConfig: fmt::Debug + Send + Sync {
@@ -112,6 +156,19 @@ pub trait SourceConfig: fmt::Debug + Send + Sync {
 
     /// Acquires what the source needs; the returned future does nothing until it is polled.
     async fn build(&self, cx: SourceContext) -> Result<Source>;
+
+    /// What comes out, and where.
+    fn outputs(&self) -> Vec<SourceOutput> {
+        vec![SourceOutput {
+            port: None,
+            ty: DataType::LogOrMetric,
+        }]
+    }
+
+    /// What no other component can have at the same time.
+    fn resources(&self) -> Vec<Resource> {
+        Vec::new()
+    }
 
     /// Whether the source can be told that its events were delivered. A live source cannot.
     fn can_acknowledge(&self) -> bool {
@@ -131,6 +188,11 @@ pub struct SinkContext {
 pub trait SinkConfig: fmt::Debug + Send + Sync {
     /// Finds every problem that can be found without touching the system.
     fn validate(&self) -> std::result::Result<(), Vec<Problem>>;
+
+    /// What no other component can have at the same time.
+    fn resources(&self) -> Vec<Resource> {
+        Vec::new()
+    }
 
     /// Acquires what the sink needs.
     async fn build(&self, cx: SinkContext) -> Result<(Sink, Healthcheck)>;

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use nettally_source::pipeline::LossCount;
+use nettally_source::pipeline::{ComponentCounters, LossCount, Telemetry};
 use serde::{Serialize, Serializer};
 
 /// Counters of a writer since it was opened; shared with whoever shows them.
@@ -71,6 +71,22 @@ impl WriterStats {
     /// Counters are whole after every change, so a panic elsewhere does not spoil them.
     fn lock(&self) -> MutexGuard<'_, WriterCounters> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Telemetry for WriterStats {
+    fn counters(&self) -> ComponentCounters {
+        let stats = self.snapshot();
+        ComponentCounters {
+            sent: LossCount {
+                events: stats.rows_written,
+                sent_bytes: stats.sent_bytes,
+                received_bytes: stats.received_bytes,
+            },
+            errors: stats.failed_flushes + stats.failed_upkeeps,
+            discarded: stats.dropped,
+            ..ComponentCounters::default()
+        }
     }
 }
 

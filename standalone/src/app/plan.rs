@@ -1,10 +1,12 @@
 //! What is to be wired, without having touched anything.
 
+use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use nettally_source::{
@@ -30,10 +32,12 @@ pub struct Plan {
     pub data_dir: PathBuf,
     /// The files of all `sqlite` sinks; the API reads the first.
     pub databases: Vec<PathBuf>,
+    /// How long everything may take to end.
+    pub shutdown_deadline: Duration,
 }
 
 /// The API to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiPlan {
     /// Where it listens.
     pub address: SocketAddr,
@@ -44,7 +48,7 @@ pub struct ApiPlan {
 }
 
 /// A Unix socket to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketPlan {
     /// Its file.
     pub path: PathBuf,
@@ -82,8 +86,61 @@ pub struct SourcePlan {
     /// Its name.
     pub name: String,
     /// Its options.
-    pub config: Box<dyn SourceConfig>,
+    pub config: Box<dyn BuildSource>,
 }
+
+impl SourcePlan {
+    /// Whether it would do the same.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.config.is_same(other.config.as_any())
+    }
+}
+
+impl SinkPlan {
+    /// Whether it would do the same and get the same.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let Self {
+            name: _,
+            inputs,
+            when_full,
+            buffer_windows,
+            kind: _,
+        } = self;
+        self.is_same_sink(other)
+            && *inputs == other.inputs
+            && *when_full == other.when_full
+            && *buffer_windows == other.buffer_windows
+    }
+
+    /// Whether the sink itself would do the same, whatever it gets.
+    pub(super) fn is_same_sink(&self, other: &Self) -> bool {
+        self.name == other.name && self.kind.is_same(other.kind.as_any())
+    }
+}
+
+/// A configuration that can be compared with another, of whatever type.
+pub trait Comparable: Any {
+    /// Itself, to be compared.
+    fn as_any(&self) -> &dyn Any;
+
+    /// Whether both say the same.
+    fn is_same(&self, other: &dyn Any) -> bool;
+}
+
+impl<T: Any + PartialEq> Comparable for T {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn is_same(&self, other: &dyn Any) -> bool {
+        other.downcast_ref::<T>() == Some(self)
+    }
+}
+
+/// A source that can be built, and told from another.
+pub trait BuildSource: SourceConfig + Comparable {}
+
+impl<T: SourceConfig + Comparable> BuildSource for T {}
 
 /// A sink to be, and the queue before it.
 #[derive(Debug)]
@@ -102,12 +159,17 @@ pub struct SinkPlan {
 
 /// A sink that can be built.
 #[async_trait]
-pub trait BuildSink: fmt::Debug + Send + Sync {
+pub trait BuildSink: fmt::Debug + Send + Sync + Comparable {
     /// The word that `type` has in the configuration.
     fn type_name(&self) -> &'static str;
 
-    /// Acquires what the sink needs. Once `ending` is ready, its queue holds all that will come: a
-    /// sink that would try for ever learns from it that it cannot.
+    /// The file that it writes, if it does: no two sinks can have the same at a time.
+    fn file(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Acquires what the sink needs. Once `ending` is ready, it is to give up what it cannot deliver
+    /// at once, and to count it.
     async fn build(
         &self,
         key: ComponentKey,
@@ -127,6 +189,10 @@ pub struct BuiltSink {
 impl BuildSink for SinkKind {
     fn type_name(&self) -> &'static str {
         Self::type_name(self)
+    }
+
+    fn file(&self) -> Option<&Path> {
+        self.database()
     }
 
     async fn build(
@@ -190,6 +256,7 @@ impl From<Config> for Plan {
         let Config {
             origin: _,
             data_dir,
+            shutdown_deadline_secs,
             api,
             sources,
             sinks,
@@ -223,6 +290,7 @@ impl From<Config> for Plan {
             api: ApiPlan::of(api, &data_dir),
             data_dir,
             databases,
+            shutdown_deadline: Duration::from_secs_f64(shutdown_deadline_secs),
         }
     }
 }

@@ -1,112 +1,272 @@
 //! What runs, until it has ended.
 
-use std::collections::HashMap;
-use std::future::Future;
+use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
-use nettally_source::pipeline::shutdown::ShutdownTrigger;
-use tokio::task::{Id, JoinError, JoinSet};
-use tracing::{error, info};
+use futures::FutureExt as _;
+use futures::future::{join_all, select_all};
+use futures::stream::{self, Stream, StreamExt as _};
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use tracing::{error, info, warn};
 
-/// How long sinks may take to deliver what they hold.
-const DEADLINE: Duration = Duration::from_secs(60);
+use super::plan::{ApiPlan, Plan};
+use super::server::RunningServer;
+use super::sinks::{Ending, Left, RunningSink};
+use super::sources::RunningSource;
+use crate::config::{ReloadResult, Reloads};
+use crate::live::Live;
+use crate::topology::Roster;
+use crate::topology::status::SinkStatus;
+
+/// What whoever runs the program wants of it.
+pub enum Order {
+    /// To go on with this configuration, or to note why it cannot be read.
+    Reload(anyhow::Result<Box<Plan>>),
+    /// To take the last window, deliver it, and end.
+    Stop,
+}
 
 /// Sources, sinks and faces at work.
 pub struct Running {
-    trigger: ShutdownTrigger,
-    tasks: JoinSet<Result<(), ()>>,
-    names: HashMap<Id, String>,
-    /// Where the page is.
-    pub page: Option<SocketAddr>,
-    /// The Unix socket of the API.
-    pub socket: Option<PathBuf>,
-    /// Where the token is that requests to the page need, if they need one.
-    pub token_file: Option<PathBuf>,
-    /// Where the history is.
-    pub databases: Vec<PathBuf>,
+    pub(super) sources: Vec<RunningSource>,
+    pub(super) sinks: Vec<RunningSink>,
+    pub(super) live: Arc<Live>,
+    pub(super) server: Option<RunningServer>,
+    pub(super) api: Option<ApiPlan>,
+    pub(super) databases: Vec<PathBuf>,
+    pub(super) roster: Arc<Roster>,
+    pub(super) reloads: Arc<Reloads>,
+    /// What was removed or replaced and still delivers.
+    pub(super) retiring: JoinSet<()>,
+    /// What could not be brought back after a change that failed.
+    pub(super) crippled: Vec<String>,
+    pub(super) deadline: Duration,
+    pub(super) started: Timestamp,
+    now: fn() -> Timestamp,
 }
 
 impl Running {
-    pub(super) fn new(
-        trigger: ShutdownTrigger,
-        page: Option<SocketAddr>,
-        databases: Vec<PathBuf>,
-    ) -> Self {
+    pub(super) fn nothing(started: Timestamp, now: fn() -> Timestamp) -> Self {
         Self {
-            trigger,
-            tasks: JoinSet::new(),
-            names: HashMap::new(),
-            page,
-            socket: None,
-            token_file: None,
-            databases,
+            sources: Vec::new(),
+            sinks: Vec::new(),
+            live: Live::new(),
+            server: None,
+            api: None,
+            databases: Vec::new(),
+            roster: Arc::default(),
+            reloads: Arc::default(),
+            retiring: JoinSet::new(),
+            crippled: Vec::new(),
+            deadline: Duration::ZERO,
+            started,
+            now,
         }
     }
 
-    pub(super) fn spawn(
-        &mut self,
-        name: String,
-        task: impl Future<Output = Result<(), ()>> + Send + 'static,
-    ) {
-        let id = self.tasks.spawn(task).id();
-        self.names.insert(id, name);
+    /// Where the page is.
+    #[must_use]
+    pub fn page(&self) -> Option<SocketAddr> {
+        self.server.as_ref().map(|server| server.page)
+    }
+
+    /// The Unix socket of the API.
+    #[must_use]
+    pub fn socket(&self) -> Option<&Path> {
+        self.server.as_ref()?.socket.as_deref()
+    }
+
+    /// Where the token is that requests to the page need, if they need one.
+    #[must_use]
+    pub fn token_file(&self) -> Option<&Path> {
+        self.api.as_ref()?.token_file.as_deref()
+    }
+
+    /// Where the history is.
+    #[must_use]
+    pub fn databases(&self) -> &[PathBuf] {
+        &self.databases
+    }
+
+    pub(super) fn update_roster(&self) {
+        let sources = self.sources.iter().map(RunningSource::status).collect();
+        let status = |sink: &RunningSink| Arc::clone(&sink.status) as Arc<dyn SinkStatus>;
+        self.roster
+            .set(sources, self.sinks.iter().map(status).collect());
     }
 
     /// Waits for `stop`, then for everything to end.
     ///
     /// # Errors
-    /// Something ended before it was told to, failed at its end, or took longer than a minute.
+    /// As [`Running::obey`].
     pub async fn join(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        self.join_within(stop, DEADLINE).await
+        let orders = stream::once(stop.map(|()| Order::Stop));
+        self.obey(orders).await
     }
 
-    pub(super) async fn join_within(
-        self,
-        stop: impl Future<Output = ()>,
-        deadline: Duration,
-    ) -> anyhow::Result<()> {
-        let Self {
-            trigger,
-            mut tasks,
-            mut names,
-            page: _,
-            socket: _,
-            token_file: _,
-            databases: _,
-        } = self;
+    /// Does as `orders` say, until one is to stop or there are no more; then waits for everything to
+    /// end.
+    ///
+    /// # Errors
+    /// Something ended before it was told to, failed at its end, or took longer than it may.
+    pub async fn obey(mut self, orders: impl Stream<Item = Order>) -> anyhow::Result<()> {
+        let mut orders = std::pin::pin!(orders);
         let mut failed = Vec::new();
-        tokio::select! {
-            () = stop => info!("Stopping; the last window is being stored."),
-            Some(ended) = tasks.join_next_with_id() => {
-                let (name, _outcome) = named(ended, &mut names);
-                error!("{name} ended by itself; stopping.");
-                failed.push(name);
-            }
-        }
-        trigger.shut_down();
-        let all = async {
-            while let Some(ended) = tasks.join_next_with_id().await {
-                let (name, outcome) = named(ended, &mut names);
-                if outcome.is_err() {
-                    error!("{name} failed.");
+        loop {
+            tokio::select! {
+                order = orders.next() => match order {
+                    Some(Order::Reload(plan)) => self.reload(plan).await,
+                    Some(Order::Stop) | None => {
+                        info!("Stopping; the last window is being stored.");
+                        break;
+                    }
+                },
+                name = self.next_end() => {
+                    error!("{name} ended by itself; stopping.");
                     failed.push(name);
+                    break;
                 }
             }
+            failed.append(&mut self.crippled);
+            if !failed.is_empty() {
+                error!("{} could not be brought back; stopping.", failed.join(", "));
+                break;
+            }
+        }
+        self.stop(failed).await
+    }
+
+    /// Changes what has changed, or nothing if that is not possible.
+    async fn reload(&mut self, plan: anyhow::Result<Box<Plan>>) {
+        while self.retiring.try_join_next().is_some() {}
+        let outcome = match plan {
+            Ok(plan) => self.apply(*plan).await,
+            Err(error) => Err(error),
         };
-        let in_time = tokio::time::timeout(deadline, all).await.is_ok();
-        if !in_time {
-            let mut late: Vec<String> = names.into_values().collect();
-            late.sort();
+        let (result, message) = match outcome {
+            Ok(changes) => {
+                let message = changes.to_string();
+                info!("The configuration was read again: {message}.");
+                (ReloadResult::Applied, message)
+            }
+            Err(error) => {
+                let message = format!("{error:#}");
+                error!(
+                    "The configuration that was read again cannot be used, so nothing has changed: {message}"
+                );
+                (ReloadResult::Refused, message)
+            }
+        };
+        self.reloads.note((self.now)(), result, message);
+    }
+
+    /// The name of the first that ends.
+    async fn next_end(&mut self) -> String {
+        let Self {
+            sources,
+            sinks,
+            server,
+            ..
+        } = self;
+        let sources = sources
+            .iter_mut()
+            .map(|source| (source.name(), &mut source.task));
+        let sinks = sinks.iter_mut().filter_map(|sink| {
+            let name = sink.name();
+            Some((name, &mut sink.worker.as_mut()?.task))
+        });
+        let server = server.iter_mut();
+        let server = server.map(|server| (RunningServer::NAME.to_owned(), &mut server.task));
+        let (names, tasks): (Vec<_>, Vec<_>) = sources.chain(sinks).chain(server).unzip();
+        if tasks.is_empty() {
+            let never: Infallible = std::future::pending().await;
+            match never {}
+        }
+        let (_outcome, index, _others) = select_all(tasks).await;
+        names.into_iter().nth(index).expect("each task has a name")
+    }
+
+    /// The last window is taken and delivered; then all has ended, or is named.
+    async fn stop(self, mut failed: Vec<String>) -> anyhow::Result<()> {
+        let Self {
+            mut sources,
+            sinks,
+            server,
+            mut retiring,
+            deadline,
+            ..
+        } = self;
+        let end = Instant::now() + deadline;
+        let left = || end.saturating_duration_since(Instant::now());
+        let mut late = Vec::new();
+        let server = async {
+            let Some(server) = server else { return None };
+            Some(timeout(deadline, server.finish()).await)
+        };
+        let components = async {
+            // The sinks need time too.
+            let ended =
+                join_all(sources.iter_mut().map(|source| source.finish(deadline / 2))).await;
+            for (source, ended) in sources.iter().zip(ended) {
+                source.routes.close();
+                match ended {
+                    Some(Ok(())) => {}
+                    Some(Err(())) => failed.push(source.name()),
+                    None => late.push((source.name(), None)),
+                }
+            }
+            for Left { name, ending, lost } in
+                join_all(sinks.into_iter().map(|sink| sink.finish(left()))).await
+            {
+                match ending {
+                    Ending::InTime(Ok(())) if lost.is_zero() => {}
+                    Ending::InTime(Ok(())) => warn!(
+                        events = lost.events,
+                        sent_bytes = lost.sent_bytes,
+                        received_bytes = lost.received_bytes,
+                        "{name} could not deliver all before the end."
+                    ),
+                    Ending::InTime(Err(())) => failed.push(name),
+                    Ending::Late => late.push((name, Some(lost))),
+                }
+            }
+            let _all = timeout(left(), async {
+                while retiring.join_next().await.is_some() {}
+            })
+            .await;
+        };
+        let (server, ()) = futures::join!(server, components);
+        match server {
+            None | Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(()))) => failed.push(RunningServer::NAME.to_owned()),
+            Some(Err(_elapsed)) => late.push((RunningServer::NAME.to_owned(), None)),
+        }
+        if !late.is_empty() {
+            let words: Vec<String> = late
+                .into_iter()
+                .map(|(name, lost)| match lost {
+                    None => name,
+                    Some(lost) => format!(
+                        "{name} (which loses {} bytes sent and {} received)",
+                        lost.sent_bytes, lost.received_bytes
+                    ),
+                })
+                .collect();
             bail!(
-                "{} did not end within {} seconds; what it held may be lost",
-                late.join(", "),
+                "{} did not end within {} seconds (`shutdown_deadline_secs`)",
+                words.join(", "),
                 deadline.as_secs_f64()
             );
         }
         if !failed.is_empty() {
+            failed.sort();
+            failed.dedup();
             bail!(
                 "{} ended by an error, which should not happen; the messages above say more",
                 failed.join(", ")
@@ -114,19 +274,4 @@ impl Running {
         }
         Ok(())
     }
-}
-
-/// The name of a task and how it ended; a panic has printed its message already.
-fn named(
-    ended: Result<(Id, Result<(), ()>), JoinError>,
-    names: &mut HashMap<Id, String>,
-) -> (String, Result<(), ()>) {
-    let (id, outcome) = match ended {
-        Ok((id, outcome)) => (id, outcome),
-        Err(panicked) => (panicked.id(), Err(())),
-    };
-    let name = names
-        .remove(&id)
-        .expect("every task was named when spawned");
-    (name, outcome)
 }

@@ -1,5 +1,8 @@
+mod reload;
+mod slow;
+
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -29,11 +32,17 @@ use crate::vector::testing::FakeVector;
 use crate::{http_sink, vector};
 
 /// Sends one window at once, and a last one when it is told to end.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct TwoWindows {
     built: Arc<AtomicBool>,
     /// Ends by itself after the first window.
     impatient: bool,
+}
+
+impl PartialEq for TwoWindows {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.built, &other.built) && self.impatient == other.impatient
+    }
 }
 
 #[async_trait]
@@ -69,7 +78,7 @@ fn api(address: SocketAddr) -> ApiPlan {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Misbehaving {
     Panics,
     NeverEnds,
@@ -132,16 +141,25 @@ fn plan(source: TwoWindows, sinks: Vec<SinkPlan>, folder: &Path) -> Plan {
         api: None,
         data_dir: folder.to_owned(),
         databases: vec![folder.join("n.db")],
+        shutdown_deadline: Duration::from_secs(10),
     }
 }
 
+fn noon() -> Timestamp {
+    second(0)
+}
+
 fn stored(path: &Path) -> (u64, u64) {
+    stored_until(path, 10)
+}
+
+fn stored_until(path: &Path, seconds: i64) -> (u64, u64) {
     let answer = Reader::open(path)
         .unwrap()
         .usage(&UsageQuery {
             range: TimeRange {
                 since: second(-10),
-                until: second(10),
+                until: second(seconds),
             },
             group_by: vec![Field::Process],
             filter: None,
@@ -154,7 +172,7 @@ fn stored(path: &Path) -> (u64, u64) {
 }
 
 async fn refused(plan: Plan) -> String {
-    let error = start(plan, Timestamp::UNIX_EPOCH).await.err().unwrap();
+    let error = start(plan, noon).await.err().unwrap();
     format!("{error:#}")
 }
 
@@ -169,8 +187,8 @@ async fn the_last_window_is_stored_before_the_end() {
     );
     plan.databases = vec![path.clone()];
     plan.api = Some(api("127.0.0.1:0".parse().unwrap()));
-    let running = start(plan, Timestamp::UNIX_EPOCH).await.unwrap();
-    assert!(running.page.is_some_and(|page| page.port() != 0));
+    let running = start(plan, noon).await.unwrap();
+    assert!(running.page().is_some_and(|page| page.port() != 0));
     running.join(async {}).await.unwrap();
     assert_eq!(stored(&path), (20, 2));
 }
@@ -197,8 +215,8 @@ async fn every_face_has_the_same_bytes() {
     let config = config::parse(&yaml, "test", &Overrides::default()).unwrap();
     let mut plan = Plan::from(config);
     plan.sources[0].config = Box::new(TwoWindows::default());
-    let running = start(plan, second(0)).await.unwrap();
-    let page = running.page.unwrap();
+    let running = start(plan, noon).await.unwrap();
+    let page = running.page().unwrap();
 
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let joined = tokio::spawn(running.join(async { stopped.await.unwrap_or_default() }));
@@ -261,8 +279,8 @@ async fn dead_servers_cost_their_own_sinks_alone() {
     let config = config::parse(&yaml, "test", &Overrides::default()).unwrap();
     let mut plan = Plan::from(config);
     plan.sources[0].config = Box::new(TwoWindows::default());
-    let running = start(plan, second(0)).await.unwrap();
-    let page = running.page.unwrap();
+    let running = start(plan, noon).await.unwrap();
+    let page = running.page().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let joined = tokio::spawn(running.join(async { stopped.await.unwrap_or_default() }));
     let failed = json!({ "events": 2, "sent_bytes": 10, "received_bytes": 1 });
@@ -292,7 +310,7 @@ async fn a_source_that_ends_by_itself_ends_the_program_and_is_named() {
         impatient: true,
         ..TwoWindows::default()
     };
-    let running = start(plan(source, vec![history(&path)], folder.path()), second(0))
+    let running = start(plan(source, vec![history(&path)], folder.path()), noon)
         .await
         .unwrap();
     let error = running.join(std::future::pending()).await.unwrap_err();
@@ -308,7 +326,7 @@ async fn a_sink_with_a_bug_ends_the_program_and_the_others_store_what_they_have(
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("n.db");
     let sinks = vec![sink("bad", Misbehaving::Panics), history(&path)];
-    let running = start(plan(TwoWindows::default(), sinks, folder.path()), second(0))
+    let running = start(plan(TwoWindows::default(), sinks, folder.path()), noon)
         .await
         .unwrap();
     let error = running.join(std::future::pending()).await.unwrap_err();
@@ -321,16 +339,14 @@ async fn who_misses_the_deadline_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("n.db");
     let sinks = vec![sink("slow", Misbehaving::NeverEnds), history(&path)];
-    let running = start(plan(TwoWindows::default(), sinks, folder.path()), second(0))
-        .await
-        .unwrap();
-    let error = running
-        .join_within(async {}, Duration::from_secs(1))
-        .await
-        .unwrap_err();
+    let mut plan = plan(TwoWindows::default(), sinks, folder.path());
+    plan.shutdown_deadline = Duration::from_secs(1);
+    let running = start(plan, noon).await.unwrap();
+    let error = running.join(async {}).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the sink `slow` did not end within 1 seconds; what it held may be lost"
+        "the sink `slow` (which loses 20 bytes sent and 2 received) did not end within 1 seconds \
+         (`shutdown_deadline_secs`)"
     );
     assert_eq!(stored(&path), (20, 2));
 }

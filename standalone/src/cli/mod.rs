@@ -136,7 +136,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 /// The file named after `-c`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct ConfigFile(Option<PathBuf>);
 
 impl ConfigFile {

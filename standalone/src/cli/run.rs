@@ -1,6 +1,6 @@
 //! `nettally run`.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,10 +9,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::backend::BackendOption;
 use super::{ConfigFile, now, rights};
-use crate::app::{self, Plan, Running};
+use crate::app::{self, Order, Plan, Running};
 use crate::config::{Config, Overrides};
 
 /// Options of `run`.
@@ -30,70 +31,104 @@ pub(super) struct Options {
     pub(super) backend: BackendOption,
 }
 
-/// Measures until a signal comes; then stores the last window and ends.
+/// Measures until a signal to stop comes; then stores the last window and ends. SIGHUP has the
+/// configuration read again.
 pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let Options {
         data_dir,
         listen,
         backend: BackendOption { backend },
     } = options;
-    let config = file.load(&Overrides {
+    let overrides = Overrides {
         data_dir,
         listen,
         backend,
-    })?;
+    };
+    let config = file.load(&overrides)?;
     rights::require()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    let outcome = runtime.block_on(run(config));
+    let outcome = runtime.block_on(run(config, file, overrides));
     // A task that missed the deadline may still hold a thread; it is not waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-async fn run(config: Config) -> anyhow::Result<()> {
-    let mut signals = Signals::listen().context("cannot listen to signals")?;
+async fn run(config: Config, file: &ConfigFile, overrides: Overrides) -> anyhow::Result<()> {
+    let signals = Signals::listen().context("cannot listen to signals")?;
     let origin = config.origin.clone();
-    let running = app::start(Plan::from(config), now()).await?;
+    let running = app::start(Plan::from(config), now).await?;
     announce(&running, &origin).context("cannot write to standard error")?;
-    let stop = async move {
-        signals.next().await;
-        tokio::spawn(async move {
-            let code = signals.next().await;
-            // Asked twice: at once, whatever is lost.
+    let (orders, received) = mpsc::channel(1);
+    let heeding = tokio::spawn(heed(signals, file.clone(), overrides, orders));
+    let received = futures::stream::unfold(received, async |mut received| {
+        let order = received.recv().await?;
+        Some((order, received))
+    });
+    let outcome = running.obey(received).await;
+    heeding.abort();
+    outcome
+}
+
+/// Turns signals into orders. The second to stop is obeyed at once, whatever is lost.
+async fn heed(
+    mut signals: Signals,
+    file: ConfigFile,
+    overrides: Overrides,
+    orders: mpsc::Sender<Order>,
+) {
+    let had_terminal = io::stdin().is_terminal();
+    let mut is_stopping = false;
+    loop {
+        let code = signals.next().await;
+        let hung_up = code == Signals::HANGUP;
+        // A terminal that is closed takes along what runs in it.
+        let is_gone = had_terminal && !io::stdin().is_terminal();
+        let order = if hung_up && !is_gone {
+            let plan = file
+                .load(&overrides)
+                .map(|config| Box::new(Plan::from(config)));
+            Order::Reload(plan.map_err(anyhow::Error::from))
+        } else if is_stopping {
             std::process::exit(code);
-        });
-    };
-    running.join(stop).await
+        } else {
+            is_stopping = true;
+            Order::Stop
+        };
+        // While a change is under way, further ones wait; an order to stop waits behind one at most.
+        let sending = orders.send(order);
+        if is_stopping {
+            tokio::select! {
+                sent = sending => if sent.is_err() { return },
+                code = signals.next() => std::process::exit(code),
+            }
+        } else if sending.await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Says where everything is.
 fn announce(running: &Running, origin: &str) -> io::Result<()> {
-    let Running {
-        page,
-        socket,
-        token_file,
-        databases,
-        ..
-    } = running;
     let mut text = format!("nettally {} is measuring\n", env!("CARGO_PKG_VERSION"));
-    if let Some(address) = page {
+    if let Some(address) = running.page() {
         text.push_str(&format!("page      http://{address}/\n"));
     }
-    if let Some(path) = token_file {
+    if let Some(path) = running.token_file() {
         text.push_str(&format!("token     in {}\n", path.display()));
     }
-    if let Some(path) = socket {
+    if let Some(path) = running.socket() {
         text.push_str(&format!("socket    {}\n", path.display()));
     }
-    for path in databases {
+    for path in running.databases() {
         text.push_str(&format!("database  {}\n", path.display()));
     }
     text.push_str(&format!("config    {origin}\n"));
     text.push_str("stop      Ctrl-C, or SIGTERM; the last window is stored\n");
+    text.push_str("reload    SIGHUP; the configuration is read again\n");
     io::stderr().lock().write_all(text.as_bytes())
 }
 
@@ -105,6 +140,9 @@ pub(super) struct Signals {
 }
 
 impl Signals {
+    /// What a shell would report of a process that SIGHUP ended.
+    const HANGUP: i32 = 128 + SignalKind::hangup().as_raw_value();
+
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,

@@ -16,7 +16,13 @@ use super::options::{ApiConfig, Config, SinkEntry, SinkKind};
 use super::problem::{Finding, did_you_mean};
 use crate::topology::WhenFull;
 
-const SECTIONS: [&str; 4] = ["data_dir", "api", "sources", "sinks"];
+const SECTIONS: [&str; 5] = [
+    "data_dir",
+    "shutdown_deadline_secs",
+    "api",
+    "sources",
+    "sinks",
+];
 const SOURCE_TYPES: [&str; 1] = ["process_network"];
 const SINK_OPTIONS: [&str; 4] = ["type", "inputs", "when_full", "buffer_windows"];
 
@@ -57,6 +63,7 @@ impl Builder {
             backend,
         } = overrides;
         let given: PathBuf = self.optional(document.take("data_dir")).unwrap_or_default();
+        let deadline = self.shutdown_deadline_secs(document.take("shutdown_deadline_secs"));
         let mut api: ApiConfig = self.optional(document.take("api")).unwrap_or_default();
         api.address = listen.unwrap_or(api.address);
         let sources = document.take("sources").map(|entry| entry.node);
@@ -74,6 +81,7 @@ impl Builder {
                 (None, path) if path.as_os_str().is_empty() => Config::DEFAULT_DATA_DIR.into(),
                 (None, path) => path,
             },
+            shutdown_deadline_secs: deadline,
             api,
             sinks: self.sinks(sinks, &sources),
             sources,
@@ -92,7 +100,36 @@ impl Builder {
                 "none, and the API is off: what is counted would go nowhere",
             );
         }
+        if !config.api.enabled && !config.sinks.is_empty() {
+            self.refuse_sources_without_sinks(&config);
+        }
         config
+    }
+
+    fn shutdown_deadline_secs(&mut self, entry: Option<Entry>) -> f64 {
+        let seconds = self
+            .optional(entry)
+            .unwrap_or(Config::DEFAULT_SHUTDOWN_DEADLINE_SECS);
+        if (1.0..=3600.0).contains(&seconds) {
+            return seconds;
+        }
+        self.report(
+            "shutdown_deadline_secs",
+            format!("found {seconds}, expected 1 to 3600"),
+        );
+        Config::DEFAULT_SHUTDOWN_DEADLINE_SECS
+    }
+
+    fn refuse_sources_without_sinks(&mut self, config: &Config) {
+        for name in config.sources.keys() {
+            let is_taken = |entry: &SinkEntry| entry.inputs.contains(name);
+            if !config.sinks.values().any(is_taken) {
+                self.report(
+                    &format!("sources.{name}"),
+                    "no sink takes from it, and the API is off: what it counts would go nowhere",
+                );
+            }
+        }
     }
 
     fn sources(&mut self, node: Option<Node>) -> BTreeMap<String, ProcessNetworkConfig> {

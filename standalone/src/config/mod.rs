@@ -2,7 +2,8 @@
 //!
 //! Read in this order: `options` (what can be set), `build` (sections and components), `decode`
 //! (serde over a tree that remembers lines), `defect` (what serde finds wrong), `node` (that tree),
-//! `problem` (what is reported).
+//! `problem` (what is reported). `reloads` is what became of the
+//! file when it was read again.
 
 mod build;
 mod decode;
@@ -10,6 +11,7 @@ mod defect;
 mod node;
 mod options;
 mod problem;
+mod reloads;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,6 +21,7 @@ use nettally_source::BackendChoice;
 pub use node::Position;
 pub use options::{ApiConfig, Config, SinkEntry, SinkKind};
 pub use problem::{ConfigError, Finding};
+pub use reloads::{Reload, ReloadResult, ReloadStatus, Reloads};
 
 use node::Node;
 

@@ -21,6 +21,9 @@ pub struct Config {
     pub origin: String,
     /// Where the program keeps its files. Default `/var/lib/nettally`.
     pub data_dir: PathBuf,
+    /// Seconds that everything may take to end, 1 to 3600: what sinks cannot deliver until then is
+    /// counted as lost. The history may take 30 more. Default 10.
+    pub shutdown_deadline_secs: f64,
     /// The HTTP API and the web page.
     pub api: ApiConfig,
     /// What is measured, by name. Default: one, `network`.
@@ -87,6 +90,15 @@ impl SinkKind {
     /// The words that `type` takes.
     pub const TYPES: [&'static str; 4] = ["sqlite", "statsd", "vector", "http"];
 
+    /// The database file, if it writes one.
+    #[must_use]
+    pub fn database(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(config) => config.path.as_deref(),
+            Self::Statsd(_) | Self::Vector(_) | Self::Http(_) => None,
+        }
+    }
+
     /// The word that `type` has.
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
@@ -127,6 +139,9 @@ impl Config {
     /// Used when nothing is said of `data_dir`.
     pub const DEFAULT_DATA_DIR: &str = "/var/lib/nettally";
 
+    /// Used when nothing is said of `shutdown_deadline_secs`.
+    pub const DEFAULT_SHUTDOWN_DEADLINE_SECS: f64 = 10.0;
+
     /// Windows in a queue when nothing is said: a minute of them at one a second.
     pub const DEFAULT_BUFFER_WINDOWS: NonZeroUsize = NonZeroUsize::new(60).expect("60 is not 0");
 
@@ -134,14 +149,6 @@ impl Config {
     pub fn databases(&self) -> impl Iterator<Item = (&str, &Path)> {
         self.sinks
             .iter()
-            .filter_map(|(name, entry)| match &entry.kind {
-                SinkKind::Sqlite(SqliteConfig {
-                    path: Some(path), ..
-                }) => Some((name.as_str(), path.as_path())),
-                SinkKind::Sqlite(_)
-                | SinkKind::Statsd(_)
-                | SinkKind::Vector(_)
-                | SinkKind::Http(_) => None,
-            })
+            .filter_map(|(name, entry)| Some((name.as_str(), entry.kind.database()?)))
     }
 }

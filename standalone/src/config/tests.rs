@@ -22,6 +22,7 @@ fn nothing_said_is_one_source_one_database_and_the_page() {
     let expected = Config {
         origin: "x.yaml".to_owned(),
         data_dir: PathBuf::from("/var/lib/nettally"),
+        shutdown_deadline_secs: 10.0,
         api: ApiConfig {
             enabled: true,
             address: "127.0.0.1:9797".parse().unwrap(),
@@ -134,12 +135,12 @@ fn shapes_that_are_no_configuration_are_named() {
     let cases = [
         (
             "[a, b]",
-            "x.yaml: expected a map of sections; allowed: data_dir, api, sources, sinks",
+            "x.yaml: expected a map of sections; allowed: data_dir, shutdown_deadline_secs, api, sources, sinks",
         ),
         (
             "sorces: {}",
             "x.yaml:1:1: sorces: unknown section \"sorces\"; did you mean `sources`? allowed: \
-             data_dir, api, sources, sinks",
+             data_dir, shutdown_deadline_secs, api, sources, sinks",
         ),
         (
             "sources: {}",

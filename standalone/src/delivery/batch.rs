@@ -79,7 +79,7 @@ impl Batch {
         }
         self.body.extend_from_slice(&bytes);
         self.items += 1;
-        add(&mut self.content, content);
+        self.content.add(content);
         full
     }
 
@@ -98,18 +98,6 @@ impl Batch {
             content: mem::take(&mut self.content),
         })
     }
-}
-
-/// Adds up what is in two.
-pub(super) fn add(into: &mut LossCount, more: LossCount) {
-    let LossCount {
-        events,
-        sent_bytes,
-        received_bytes,
-    } = more;
-    into.events = into.events.saturating_add(events);
-    into.sent_bytes = into.sent_bytes.saturating_add(sent_bytes);
-    into.received_bytes = into.received_bytes.saturating_add(received_bytes);
 }
 
 #[cfg(test)]

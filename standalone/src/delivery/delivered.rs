@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use nettally_source::{LossCount, LossReason, Losses};
+use nettally_source::{ComponentCounters, LossCount, Telemetry};
 use serde::Serialize;
 
-use super::batch::{Request, add};
+use super::batch::Request;
 use super::endpoints::{EndpointFigures, Endpoints};
 use super::failure::{DropReason, Failure};
 use crate::topology::Delivery;
@@ -60,7 +60,7 @@ impl Delivered {
         figures.requests_held -= 1;
         figures.requests += 1;
         figures.body_bytes += request.body.len() as u64;
-        add(&mut figures.delivered, request.content);
+        figures.delivered.add(request.content);
     }
 
     pub(super) fn failed(&self, failure: &Failure) {
@@ -73,13 +73,26 @@ impl Delivered {
         let mut figures = self.figures();
         figures.requests_held -= 1;
         figures.dropped_requests += 1;
-        add(&mut figures.dropped, content);
+        figures.dropped.add(content);
         let by_reason = figures.dropped_by_reason.entry(reason.name()).or_default();
-        add(by_reason, content);
+        by_reason.add(content);
     }
 
     fn figures(&self) -> MutexGuard<'_, Figures> {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Telemetry for Delivered {
+    fn counters(&self) -> ComponentCounters {
+        let figures = self.figures();
+        ComponentCounters {
+            sent: figures.delivered,
+            sent_bytes: figures.body_bytes,
+            errors: figures.failed_requests,
+            discarded: figures.dropped,
+            ..ComponentCounters::default()
+        }
     }
 }
 
@@ -96,11 +109,5 @@ impl Delivery for Delivered {
             endpoints: endpoints.map_or_else(Vec::new, |endpoints| endpoints.figures()),
         };
         serde_json::to_value(shown).expect("numbers and texts")
-    }
-
-    fn losses(&self) -> Losses {
-        let mut losses = Losses::default();
-        losses.add(LossReason::SinkFailed, self.figures().dropped);
-        losses
     }
 }

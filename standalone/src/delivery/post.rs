@@ -6,8 +6,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bytes::Bytes;
-use futures::FutureExt as _;
-use futures::future::{BoxFuture, Shared};
 use http::Uri;
 use nettally_source::{ComponentKey, ShutdownSignal};
 use tokio::time::{Instant, sleep, timeout};
@@ -18,10 +16,6 @@ use super::endpoints::{Endpoints, shown};
 use super::failure::{DropReason, Failure, FailureKind, Patience};
 use super::options::RequestConfig;
 use super::trouble::Trouble;
-
-/// How long delivery goes on after the sources have ended: less than the minute that the program
-/// gives all sinks, so that what is left is counted and said.
-const DRAIN: Duration = Duration::from_secs(50);
 
 /// What a server asks to wait is believed up to here.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
@@ -48,11 +42,11 @@ pub(crate) struct Post {
     patience: Patience,
     backoff: ExponentialBuilder,
     trouble: Trouble,
-    end: Shared<BoxFuture<'static, ()>>,
+    end: ShutdownSignal,
 }
 
 impl Post {
-    /// Once `ending` is ready, what is not delivered within 50 seconds is given up.
+    /// Once `ending` is ready, what is not delivered is given up.
     pub(crate) fn new(
         key: ComponentKey,
         push: Box<dyn Push>,
@@ -70,10 +64,6 @@ impl Post {
             retry_max_backoff_secs,
         } = config;
         delivered.show(&endpoints);
-        let end = async move {
-            ending.await;
-            sleep(DRAIN).await;
-        };
         Self {
             key,
             push,
@@ -90,7 +80,7 @@ impl Post {
                 .without_max_times()
                 .with_jitter(),
             trouble: Trouble::default(),
-            end: end.boxed().shared(),
+            end: ending,
         }
     }
 

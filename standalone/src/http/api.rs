@@ -10,8 +10,9 @@ use tokio::sync::Semaphore;
 use super::ApiState;
 use super::database::Database;
 use super::token::Token;
+use crate::config::Reloads;
 use crate::live::Live;
-use crate::topology::status::SinkStatus;
+use crate::topology::Roster;
 
 /// Open event streams. A browser holds one for each tab.
 const MAX_STREAMS: usize = 64;
@@ -23,7 +24,8 @@ pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 pub(super) struct Api {
     pub(super) live: Arc<Live>,
     pub(super) database: Database,
-    pub(super) sinks: Vec<Arc<dyn SinkStatus>>,
+    pub(super) roster: Arc<Roster>,
+    pub(super) reloads: Arc<Reloads>,
     pub(super) started: Timestamp,
     /// The address that is listened on.
     pub(super) bound: IpAddr,
@@ -37,14 +39,16 @@ impl Api {
         let ApiState {
             live,
             database,
-            sinks,
+            roster,
+            reloads,
             started,
             token,
         } = state;
         Self {
             live,
             database: Database::new(database),
-            sinks,
+            roster,
+            reloads,
             started,
             bound,
             token,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use nettally_source::{Degradation, HealthReport, Losses, ProgramStats};
+use nettally_source::{
+    ComponentCounters, Degradation, HealthReport, LossReason, Losses, ProgramStats,
+};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use warp::filters::BoxedFilter;
@@ -14,8 +16,10 @@ use super::error::ApiError;
 use super::losses::ToldLosses;
 use super::now;
 use super::params::{Params, query_string};
+use crate::config::ReloadStatus;
 use crate::live::Kept;
 use crate::topology::status::SinkStatus;
+use crate::topology::{Gaps, SourceStatus};
 
 /// The route.
 pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
@@ -29,6 +33,7 @@ pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
 async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
     Params::parse(&query, &[]).map_err(reject::custom)?;
     let reports = api.live.reports();
+    let (sources, sinks) = (api.roster.sources(), api.roster.sinks());
     let health = Health {
         summary: Summary::of(&api),
         version: env!("CARGO_PKG_VERSION"),
@@ -37,9 +42,10 @@ async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
         programs: reports.iter().flat_map(|r| &r.programs).collect(),
         sources: reports
             .iter()
-            .map(|report| SourceHealth::of(report))
+            .map(|report| SourceHealth::of(report, &sources))
             .collect(),
-        sinks: api.sinks.iter().map(|sink| sink_health(&**sink)).collect(),
+        sinks: sinks.iter().map(|sink| sink_health(&**sink)).collect(),
+        reload: api.reloads.status(),
         live: api.live.kept(),
         database: database(&api).await,
     };
@@ -99,7 +105,10 @@ impl Summary {
         for report in &reports {
             losses.merge(&report.losses);
         }
-        for sink in &api.sinks {
+        for source in api.roster.sources() {
+            losses.merge(&source.routes.losses());
+        }
+        for sink in api.roster.sinks() {
             losses.merge(&sink.losses());
         }
         let degradations: Vec<_> = reports
@@ -133,6 +142,7 @@ struct Health<'a> {
     programs: Vec<&'a ProgramStats>,
     sources: Vec<SourceHealth<'a>>,
     sinks: Vec<Value>,
+    reload: ReloadStatus,
     live: Kept,
     database: Value,
 }
@@ -147,10 +157,13 @@ struct SourceHealth<'a> {
     flows_capacity: u64,
     drain_ms: f64,
     load_ms: f64,
+    /// Spans in which nothing was counted, as it was being restarted.
+    gaps: Gaps,
+    component: ComponentCounters,
 }
 
 impl<'a> SourceHealth<'a> {
-    fn of(report: &'a HealthReport) -> Self {
+    fn of(report: &'a HealthReport, running: &[SourceStatus]) -> Self {
         let HealthReport {
             time,
             source,
@@ -158,14 +171,20 @@ impl<'a> SourceHealth<'a> {
             kernel: _,
             programs: _,
             degradations: _,
-            losses: _,
+            losses,
             windows,
             flows,
             flows_capacity,
             drain_ms,
             load_ms,
         } = report;
+        let routes = running.iter().find(|running| running.name == *source);
+        let routes = routes.map(|running| &running.routes);
+        let mut component = routes.map(|routes| routes.counters()).unwrap_or_default();
+        component.discarded = losses.get(LossReason::NotDelivered);
         Self {
+            gaps: routes.map(|routes| routes.gaps()).unwrap_or_default(),
+            component,
             name: source,
             time: *time,
             backend,

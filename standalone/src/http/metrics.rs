@@ -1,5 +1,6 @@
 //! `GET /metrics`: counters since start, for Prometheus and whatever reads its text format.
 
+mod components;
 mod exposition;
 mod sinks;
 
@@ -40,7 +41,8 @@ fn text(api: &Api, stored: Option<&StoreStats>) -> String {
     moved(&mut text, api.live.names());
     program(&mut text, api);
     sources(&mut text, api);
-    sinks::write(&mut text, &api.sinks);
+    sinks::write(&mut text, &api.roster.sinks());
+    components::write(&mut text, api);
     losses(&mut text, api);
     if let Some(stored) = stored {
         database(&mut text, stored);
@@ -205,11 +207,13 @@ fn losses(text: &mut Exposition, api: &Api) {
     let sources = sources
         .iter()
         .map(|report| ("source", report.source.clone(), report.losses.clone()));
-    let sinks = api
-        .sinks
+    let gaps = api.roster.sources().into_iter();
+    let gaps = gaps.map(|source| ("source", source.name, source.routes.losses()));
+    let sinks = api.roster.sinks();
+    let sinks = sinks
         .iter()
         .map(|sink| ("sink", sink.name().to_owned(), sink.losses()));
-    let all: Vec<(&str, String, Losses)> = sources.chain(sinks).collect();
+    let all: Vec<(&str, String, Losses)> = sources.chain(gaps).chain(sinks).collect();
     let rows = || {
         all.iter().flat_map(|(kind, name, losses)| {
             losses.0.iter().map(move |(reason, count)| {

@@ -43,8 +43,9 @@ use futures::FutureExt as _;
 use jiff::Timestamp;
 use tracing::warn;
 
+use crate::config::Reloads;
 use crate::live::Live;
-use crate::topology::status::SinkStatus;
+use crate::topology::Roster;
 
 use api::Api;
 use guard::Origin;
@@ -58,8 +59,10 @@ pub struct ApiState {
     pub live: Arc<Live>,
     /// The past; `None` if no sink keeps it.
     pub database: Option<PathBuf>,
-    /// The sinks, as shown in `health`.
-    pub sinks: Vec<Arc<dyn SinkStatus>>,
+    /// The sources and sinks, as shown in `health`.
+    pub roster: Arc<Roster>,
+    /// What became of the configuration when it was read again.
+    pub reloads: Arc<Reloads>,
     /// When the program started.
     pub started: Timestamp,
     /// What requests from the network must bring, if anything.

@@ -199,14 +199,14 @@ impl SinkConfig for HttpConfig {
     }
 }
 
-/// An `http` sink whose figures can be read while it runs, and which learns of the end.
+/// An `http` sink whose figures can be read while it runs, and which learns when it is too late.
 #[derive(Debug)]
 pub struct Http {
     /// What the user set.
     pub config: HttpConfig,
     /// Where it counts.
     pub delivered: Arc<Delivered>,
-    /// Ready once there will be no more events than those that wait.
+    /// Ready once what is not delivered is to be given up.
     pub ending: ShutdownSignal,
 }
 

@@ -19,7 +19,7 @@ mod window;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use nettally_source::{Event, HealthReport, Sink, UsageBatch};
+use nettally_source::{ComponentCounters, Event, HealthReport, Sink, Telemetry, UsageBatch};
 use tokio::sync::watch;
 
 pub use followers::{Follower, FollowerCounts, Until};
@@ -29,6 +29,7 @@ pub use moved::Moved;
 pub use names::{ByProtocol, NameTotals};
 pub use subscription::Subscription;
 
+use crate::topology::Delivery;
 use followers::Followers;
 use state::State;
 use subscription::Newest;
@@ -53,6 +54,21 @@ pub struct Kept {
     pub folds: Folds,
     /// Readers of `/api/v1/stream`.
     pub stream: FollowerCounts,
+}
+
+impl Telemetry for Live {
+    fn counters(&self) -> ComponentCounters {
+        ComponentCounters {
+            sent: self.lock().taken,
+            ..ComponentCounters::default()
+        }
+    }
+}
+
+impl Delivery for Live {
+    fn figures(&self) -> serde_json::Value {
+        serde_json::to_value(self.kept()).expect("numbers only")
+    }
 }
 
 impl Live {

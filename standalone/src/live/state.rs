@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use nettally_source::{HealthReport, Process, ProcessId, Protocol, Remote, UsageBatch, Window};
+use nettally_source::{
+    HealthReport, LossCount, Process, ProcessId, Protocol, Remote, UsageBatch, Window,
+};
 
 use super::frame::{FlowChoice, Frame, ProcessNow, RemoteNow, Remotes};
 use super::limits::{Folds, Limits};
@@ -24,6 +26,8 @@ pub(super) struct State {
     outside_since_start: Moved,
     pub(super) names: Names,
     pub(super) folds: Folds,
+    /// Rows that were taken in.
+    pub(super) taken: LossCount,
     pub(super) reports: BTreeMap<String, Arc<HealthReport>>,
 }
 
@@ -49,6 +53,7 @@ impl State {
     /// Takes in a window and returns what watchers should see now.
     pub(super) fn update(&mut self, batch: &UsageBatch) -> Frame {
         let (kept, folded) = KeptWindow::of(batch, &self.limits, &mut self.folds);
+        self.taken.add(LossCount::of_rows(&batch.usage));
         self.sequence += 1;
         self.since_start += kept.moved();
         self.outside_since_start += kept.outside;

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::sync::{Mutex, PoisonError};
 
-use nettally_source::{LossCount, LossReason, Losses};
+use nettally_source::{ComponentCounters, LossCount, Telemetry};
 use serde::Serialize;
 use tokio::net::UdpSocket;
 
@@ -18,8 +18,18 @@ pub struct Delivered(Mutex<Figures>);
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 struct Figures {
     datagrams: u64,
+    /// Bytes of those.
+    datagram_bytes: u64,
+    delivered: LossCount,
     failed_datagrams: u64,
     failed: LossCount,
+}
+
+/// A datagram on its way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    bytes: u64,
+    content: LossCount,
 }
 
 impl Delivered {
@@ -30,16 +40,31 @@ impl Delivered {
     fn failed(&self, content: LossCount) {
         self.change(|figures| {
             figures.failed_datagrams += 1;
-            figures.failed.events += content.events;
-            figures.failed.sent_bytes += content.sent_bytes;
-            figures.failed.received_bytes += content.received_bytes;
+            figures.failed.add(content);
+        });
+    }
+
+    fn sent(&self, Sent { bytes, content }: Sent) {
+        self.change(|figures| {
+            figures.datagrams += 1;
+            figures.datagram_bytes += bytes;
+            figures.delivered.add(content);
         });
     }
 
     /// One that was thought to be delivered was not.
-    fn refused(&self, content: LossCount) {
+    fn refused(&self, Sent { bytes, content }: Sent) {
         self.failed(content);
-        self.change(|figures| figures.datagrams = figures.datagrams.saturating_sub(1));
+        self.change(|figures| {
+            figures.datagrams = figures.datagrams.saturating_sub(1);
+            figures.datagram_bytes = figures.datagram_bytes.saturating_sub(bytes);
+            let delivered = &mut figures.delivered;
+            delivered.events = delivered.events.saturating_sub(content.events);
+            delivered.sent_bytes = delivered.sent_bytes.saturating_sub(content.sent_bytes);
+            delivered.received_bytes = delivered
+                .received_bytes
+                .saturating_sub(content.received_bytes);
+        });
     }
 
     fn read(&self) -> Figures {
@@ -47,15 +72,28 @@ impl Delivered {
     }
 }
 
+impl Telemetry for Delivered {
+    fn counters(&self) -> ComponentCounters {
+        let Figures {
+            datagrams: _,
+            datagram_bytes,
+            delivered,
+            failed_datagrams,
+            failed,
+        } = self.read();
+        ComponentCounters {
+            sent: delivered,
+            sent_bytes: datagram_bytes,
+            errors: failed_datagrams,
+            discarded: failed,
+            ..ComponentCounters::default()
+        }
+    }
+}
+
 impl Delivery for Delivered {
     fn figures(&self) -> serde_json::Value {
         serde_json::to_value(self.read()).expect("numbers only")
-    }
-
-    fn losses(&self) -> Losses {
-        let mut losses = Losses::default();
-        losses.add(LossReason::SinkFailed, self.read().failed);
-        losses
     }
 }
 
@@ -64,7 +102,7 @@ pub(super) struct Sender<'a> {
     socket: UdpSocket,
     delivered: &'a Delivered,
     /// What the last datagram held, which the receiving machine may still refuse.
-    last: LossCount,
+    last: Sent,
 }
 
 impl<'a> Sender<'a> {
@@ -72,7 +110,7 @@ impl<'a> Sender<'a> {
         Self {
             socket,
             delivered,
-            last: LossCount::default(),
+            last: Sent::default(),
         }
     }
 
@@ -96,9 +134,12 @@ impl<'a> Sender<'a> {
         content: LossCount,
     ) -> std::io::Result<()> {
         match outcome {
-            Ok(_length) => {
-                self.delivered.change(|figures| figures.datagrams += 1);
-                self.last = content;
+            Ok(length) => {
+                self.last = Sent {
+                    bytes: length as u64,
+                    content,
+                };
+                self.delivered.sent(self.last);
                 Ok(())
             }
             Err(error) => {

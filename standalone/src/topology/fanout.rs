@@ -1,20 +1,27 @@
 //! From one source to the queues of its sinks.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use nettally_source::{Event, EventSink, SendError};
 
 use super::queue::Inlet;
+use super::routes::Routes;
 
 /// The way out of one source.
 pub struct Fanout {
-    inlets: Vec<Inlet>,
+    routes: Arc<Routes>,
 }
 
 impl Fanout {
-    /// To these queues.
+    /// To these queues, until it is dropped.
     #[must_use]
     pub fn new(inlets: Vec<Inlet>) -> Self {
-        Self { inlets }
+        Self::along(Routes::of(inlets))
+    }
+
+    pub(super) fn along(routes: Arc<Routes>) -> Self {
+        Self { routes }
     }
 }
 
@@ -22,14 +29,6 @@ impl Fanout {
 impl EventSink for Fanout {
     /// Never waits: a slow sink has its own queue, with its own policy.
     async fn send_batch(&mut self, events: Vec<Event>) -> Result<(), SendError> {
-        if self.inlets.iter().all(Inlet::is_deserted) {
-            return Err(SendError::Closed);
-        }
-        for event in events {
-            for inlet in &self.inlets {
-                inlet.put(event.clone());
-            }
-        }
-        Ok(())
+        self.routes.send(events)
     }
 }

@@ -83,6 +83,11 @@ impl Merged {
         folded
     }
 
+    /// What is in it so far.
+    pub(super) fn rows(&self) -> &[Usage] {
+        &self.rows
+    }
+
     /// The windows as one.
     pub(super) fn finish(self) -> UsageBatch {
         UsageBatch {

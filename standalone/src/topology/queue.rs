@@ -15,6 +15,9 @@ use super::merge::Merged;
 /// Flows told apart in merged windows; what exceeds them goes to `[other]`.
 const MERGED_ROWS: usize = 100_000;
 
+/// Rows that wait at most, whatever the number of windows: beyond, the queue is full. About 100 MB.
+const WAITING_ROWS: usize = 500_000;
+
 /// What happens to a window that comes to a full queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,15 +34,19 @@ pub struct Queue {
     state: Mutex<State>,
     filled: Notify,
     left: Notify,
-    when_full: WhenFull,
-    capacity: usize,
     merged_rows: usize,
 }
 
 struct State {
+    when_full: WhenFull,
+    capacity: usize,
     waiting: VecDeque<Waiting>,
+    /// Number of the receiver that may take; those before it are at their end.
+    receiver: u64,
     /// Windows among `waiting`; reports of health do not count, there is one for each source.
     windows: usize,
+    /// Rows in them.
+    rows: usize,
     inlets: usize,
     outlet: bool,
     counts: Counts,
@@ -53,6 +60,7 @@ enum Waiting {
 
 #[derive(Clone, Copy, Default)]
 struct Counts {
+    taken: LossCount,
     delivered_windows: u64,
     merged_windows: u64,
     dropped_windows: u64,
@@ -69,6 +77,8 @@ pub struct QueueStats {
     pub capacity_windows: usize,
     /// Windows it holds.
     pub waiting_windows: usize,
+    /// Rows that the sink took.
+    pub taken: LossCount,
     /// Windows that the sink took.
     pub delivered_windows: u64,
     /// Windows that were merged into one that waited.
@@ -91,16 +101,18 @@ impl Queue {
     fn with_merged_rows(capacity: usize, when_full: WhenFull, merged_rows: usize) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
+                when_full,
+                capacity,
+                receiver: 0,
                 waiting: VecDeque::new(),
                 windows: 0,
+                rows: 0,
                 inlets: 0,
                 outlet: true,
                 counts: Counts::default(),
             }),
             filled: Notify::new(),
             left: Notify::new(),
-            when_full,
-            capacity,
             merged_rows,
         })
     }
@@ -110,6 +122,7 @@ impl Queue {
     pub fn stats(&self) -> QueueStats {
         let state = self.state();
         let Counts {
+            taken,
             delivered_windows,
             merged_windows,
             dropped_windows,
@@ -117,8 +130,9 @@ impl Queue {
             dropped,
         } = state.counts;
         QueueStats {
-            when_full: self.when_full,
-            capacity_windows: self.capacity,
+            when_full: state.when_full,
+            capacity_windows: state.capacity,
+            taken,
             waiting_windows: state.windows,
             delivered_windows,
             merged_windows,
@@ -136,15 +150,44 @@ impl Queue {
         losses
     }
 
-    /// The events, until the last inlet is gone and the queue is empty. There is one receiver:
-    /// once the stream is dropped, everything that comes is counted as dropped.
+    /// The events, until the last inlet is gone and the queue is empty. There is one receiver, the
+    /// newest: the stream of one before it ends. Once the stream of the newest is dropped, everything
+    /// that comes is counted as dropped.
     pub fn outlet(self: &Arc<Self>) -> BoxStream<'static, Event> {
-        let outlet = Outlet(Arc::clone(self));
+        let receiver = {
+            let mut state = self.state();
+            state.outlet = true;
+            state.receiver += 1;
+            state.receiver
+        };
+        self.filled.notify_waiters();
+        let outlet = Outlet {
+            queue: Arc::clone(self),
+            receiver,
+        };
         stream::unfold(outlet, |outlet| async move {
-            let event = outlet.0.next().await?;
+            let event = outlet.queue.next(outlet.receiver).await?;
             Some((event, outlet))
         })
         .boxed()
+    }
+
+    /// Ends the stream of the receiver. What waits, and what comes, is kept for the next one.
+    pub fn hand_over(&self) {
+        self.state().receiver += 1;
+        self.filled.notify_waiters();
+    }
+
+    /// There will be no receiver: what waits is counted as dropped, and so is all that comes.
+    pub fn desert(&self) {
+        self.state().desert();
+    }
+
+    /// Changes the policy. What waits beyond a smaller capacity stays.
+    pub fn change(&self, capacity: std::num::NonZeroUsize, when_full: WhenFull) {
+        let mut state = self.state();
+        state.capacity = capacity.get();
+        state.when_full = when_full;
     }
 
     /// Ready once the last inlet is gone: what waits is all that will come. Before the first inlet it
@@ -166,17 +209,16 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn next(&self) -> Option<Event> {
+    async fn next(&self, receiver: u64) -> Option<Event> {
         loop {
+            // Made before looking: who is told in between is not missed.
             let filled = self.filled.notified();
             let (waiting, at_end) = {
                 let mut state = self.state();
-                let waiting = state.waiting.pop_front();
-                if matches!(waiting, Some(Waiting::Usage(_) | Waiting::Merged(_))) {
-                    state.windows -= 1;
-                    state.counts.delivered_windows += 1;
+                if state.receiver != receiver {
+                    return None;
                 }
-                (waiting, state.inlets == 0)
+                (state.take(), state.inlets == 0)
             };
             match waiting {
                 Some(Waiting::Usage(batch)) => return Some(Event::Usage(batch)),
@@ -194,11 +236,12 @@ impl Queue {
         let mut state = self.state();
         match event {
             Event::Usage(batch) if !state.outlet => state.drop_window(&batch),
-            Event::Usage(batch) if state.windows < self.capacity => {
+            Event::Usage(batch) if state.has_room() => {
                 state.windows += 1;
+                state.rows += batch.usage.len();
                 state.waiting.push_back(Waiting::Usage(batch));
             }
-            Event::Usage(batch) => match self.when_full {
+            Event::Usage(batch) => match state.when_full {
                 WhenFull::Block => state.merge(&batch, self.merged_rows),
                 WhenFull::DropNewest => state.drop_window(&batch),
             },
@@ -206,23 +249,46 @@ impl Queue {
             Event::Health(report) => state.put_health(report),
         }
         drop(state);
-        self.filled.notify_one();
+        self.filled.notify_waiters();
     }
 }
 
 impl State {
-    fn drop_window(&mut self, batch: &UsageBatch) {
-        let Counts {
-            dropped_windows,
-            dropped,
-            ..
-        } = &mut self.counts;
-        *dropped_windows += 1;
-        for row in &batch.usage {
-            dropped.events += 1;
-            dropped.sent_bytes = dropped.sent_bytes.saturating_add(row.sent_bytes);
-            dropped.received_bytes = dropped.received_bytes.saturating_add(row.received_bytes);
+    fn has_room(&self) -> bool {
+        self.windows == 0 || (self.windows < self.capacity && self.rows < WAITING_ROWS)
+    }
+
+    fn take(&mut self) -> Option<Waiting> {
+        let waiting = self.waiting.pop_front()?;
+        let rows = match &waiting {
+            Waiting::Usage(batch) => &batch.usage,
+            Waiting::Merged(merged) => merged.rows(),
+            Waiting::Health(_) => return Some(waiting),
+        };
+        self.windows -= 1;
+        self.rows -= rows.len();
+        self.counts.delivered_windows += 1;
+        self.counts.taken.add(LossCount::of_rows(rows));
+        Some(waiting)
+    }
+
+    /// Nobody will take what waits.
+    fn desert(&mut self) {
+        self.outlet = false;
+        for waiting in std::mem::take(&mut self.waiting) {
+            match waiting {
+                Waiting::Usage(batch) => self.drop_window(&batch),
+                Waiting::Merged(merged) => self.drop_window(&merged.finish()),
+                Waiting::Health(_) => {}
+            }
         }
+        self.windows = 0;
+        self.rows = 0;
+    }
+
+    fn drop_window(&mut self, batch: &UsageBatch) {
+        self.counts.dropped_windows += 1;
+        self.counts.dropped.add(LossCount::of_rows(&batch.usage));
     }
 
     /// Merges into the newest waiting window.
@@ -239,15 +305,10 @@ impl State {
         let Waiting::Merged(merged) = newest else {
             unreachable!("windows only, and the plain ones were made merged ones");
         };
-        let LossCount {
-            events,
-            sent_bytes,
-            received_bytes,
-        } = merged.add(batch);
+        let before = merged.rows().len();
+        self.counts.folded.add(merged.add(batch));
+        self.rows += merged.rows().len() - before;
         self.counts.merged_windows += 1;
-        self.counts.folded.events += events;
-        self.counts.folded.sent_bytes += sent_bytes;
-        self.counts.folded.received_bytes += received_bytes;
     }
 
     /// Only the newest report of a source is of use.
@@ -275,6 +336,12 @@ impl Inlet {
         self.0.put(event);
     }
 
+    /// Whether it leads there.
+    #[must_use]
+    pub fn is_into(&self, queue: &Arc<Queue>) -> bool {
+        Arc::ptr_eq(&self.0, queue)
+    }
+
     /// Whether nobody takes events any more.
     #[must_use]
     pub fn is_deserted(&self) -> bool {
@@ -285,26 +352,24 @@ impl Inlet {
 impl Drop for Inlet {
     fn drop(&mut self) {
         self.0.state().inlets -= 1;
-        self.0.filled.notify_one();
+        self.0.filled.notify_waiters();
         self.0.left.notify_waiters();
     }
 }
 
 /// Owned by the stream, so that the queue knows when nobody reads.
-struct Outlet(Arc<Queue>);
+struct Outlet {
+    queue: Arc<Queue>,
+    receiver: u64,
+}
 
 impl Drop for Outlet {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.outlet = false;
-        for waiting in std::mem::take(&mut state.waiting) {
-            match waiting {
-                Waiting::Usage(batch) => state.drop_window(&batch),
-                Waiting::Merged(merged) => state.drop_window(&merged.finish()),
-                Waiting::Health(_) => {}
-            }
+        let Self { queue, receiver } = self;
+        let mut state = queue.state();
+        if state.receiver == *receiver {
+            state.desert();
         }
-        state.windows = 0;
     }
 }
 

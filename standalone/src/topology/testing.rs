@@ -62,6 +62,15 @@ pub(crate) fn row(name: &str, protocol: Protocol, local_port: u16) -> Row {
 }
 
 impl Row {
+    /// To the remote of this number.
+    pub(crate) fn remote(self, number: u32) -> Self {
+        let ip = IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + number));
+        Self(Usage {
+            remote: Remote::Address { ip, port: 80 },
+            ..self.0
+        })
+    }
+
     pub(crate) fn moved(self, sent_bytes: u64, received_bytes: u64) -> Self {
         Self(Usage {
             sent_bytes,

@@ -161,14 +161,14 @@ impl SinkConfig for VectorConfig {
     }
 }
 
-/// A `vector` sink whose figures can be read while it runs, and which learns of the end.
+/// A `vector` sink whose figures can be read while it runs, and which learns when it is too late.
 #[derive(Debug)]
 pub struct Vector {
     /// What the user set.
     pub config: VectorConfig,
     /// Where it counts.
     pub delivered: Arc<Delivered>,
-    /// Ready once there will be no more events than those that wait.
+    /// Ready once what is not delivered is to be given up.
     pub ending: ShutdownSignal,
 }
 

@@ -226,7 +226,13 @@ fn race() -> Command {
     let mut command = cargo("test");
     command
         .args(["-p", "nettally-source", "--features", "real-kernel"])
-        .args(["--lib", "--", "--test-threads=1"]);
+        .args([
+            "--lib",
+            "--test",
+            "vector_adapter",
+            "--",
+            "--test-threads=1",
+        ]);
     command
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pipeline::event::Usage;
+
 /// Why bytes or rows were lost, or could not be attributed fully.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -43,6 +45,9 @@ pub enum LossReason {
     OverReported,
     /// A row's process could not be named.
     ProcessUnknown,
+    /// The source was restarted, as its configuration had changed: what was moved until it counted
+    /// again is unknown.
+    SourceRestarted,
     /// The pipeline did not take a window in time.
     NotDelivered,
     /// A sink's queue was full: rows were dropped before it.
@@ -94,7 +99,7 @@ impl fmt::Display for LossClass {
 
 impl LossReason {
     /// All, in the order they are shown.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::FlowsFull,
         Self::OverflowFull,
         Self::ProcessesFull,
@@ -109,6 +114,7 @@ impl LossReason {
         Self::DrainMismatch,
         Self::OverReported,
         Self::ProcessUnknown,
+        Self::SourceRestarted,
         Self::NotDelivered,
         Self::SinkQueueFull,
         Self::SinkFailed,
@@ -132,6 +138,7 @@ impl LossReason {
             Self::DrainMismatch => "drain_mismatch",
             Self::OverReported => "over_reported",
             Self::ProcessUnknown => "process_unknown",
+            Self::SourceRestarted => "source_restarted",
             Self::NotDelivered => "not_delivered",
             Self::SinkQueueFull => "sink_queue_full",
             Self::SinkFailed => "sink_failed",
@@ -149,7 +156,8 @@ impl LossReason {
             | Self::ProbeMissed
             | Self::RecursionMissed
             | Self::DrainMismatch
-            | Self::OverReported => LossClass::Bytes,
+            | Self::OverReported
+            | Self::SourceRestarted => LossClass::Bytes,
             Self::FlowsFull
             | Self::OverflowFull
             | Self::ProcessesFull
@@ -161,9 +169,12 @@ impl LossReason {
     }
 
     /// Whether a person should look: bytes are wrong or missing somewhere, or detail is reduced that
-    /// need not be. The rest is what a healthy machine has now and then.
+    /// need not be. The rest is what a healthy machine has now and then, or what a person asked for.
     #[must_use]
     pub const fn is_trouble(self) -> bool {
+        if matches!(self, Self::SourceRestarted) {
+            return false;
+        }
         match self.class() {
             LossClass::Bytes | LossClass::Delivery => true,
             LossClass::Detail => matches!(self, Self::FlowsFull | Self::OverflowFull),
@@ -231,6 +242,10 @@ impl LossReason {
                 "a process had ended before it could be named: totals are exact, its rows have a \
                  number in place of a name"
             }
+            Self::SourceRestarted => {
+                "the source was restarted with a new configuration: what was moved until it counted \
+                 again is missing in the totals, how much is not known"
+            }
             Self::NotDelivered => {
                 "nobody took a window in time: it was counted, but no sink and no view has it"
             }
@@ -262,7 +277,10 @@ impl LossReason {
             Self::CallsFull | Self::ProbeMissed => {
                 "use a kernel on which the backend `fexit` or `tracepoint` loads"
             }
-            Self::OwnerUnknown | Self::OverReported | Self::RecursionMissed => "",
+            Self::OwnerUnknown
+            | Self::OverReported
+            | Self::RecursionMissed
+            | Self::SourceRestarted => "",
             Self::ReadFailed | Self::DrainMismatch => {
                 "this should not happen: report it with the output of `nettally doctor`"
             }
@@ -293,6 +311,31 @@ pub struct LossCount {
 }
 
 impl LossCount {
+    /// Adds another.
+    pub fn add(&mut self, other: Self) {
+        let Self {
+            events,
+            sent_bytes,
+            received_bytes,
+        } = other;
+        self.events = self.events.saturating_add(events);
+        self.sent_bytes = self.sent_bytes.saturating_add(sent_bytes);
+        self.received_bytes = self.received_bytes.saturating_add(received_bytes);
+    }
+
+    /// The rows of a window, and what they moved.
+    #[must_use]
+    pub fn of_rows(rows: &[Usage]) -> Self {
+        rows.iter().fold(Self::default(), |mut sum, row| {
+            sum.add(Self {
+                events: 1,
+                sent_bytes: row.sent_bytes,
+                received_bytes: row.received_bytes,
+            });
+            sum
+        })
+    }
+
     /// Whether nothing was lost.
     #[must_use]
     pub fn is_zero(&self) -> bool {
@@ -311,15 +354,7 @@ impl Losses {
         if count.is_zero() {
             return;
         }
-        let LossCount {
-            events,
-            sent_bytes,
-            received_bytes,
-        } = count;
-        let entry = self.0.entry(reason).or_default();
-        entry.events = entry.events.saturating_add(events);
-        entry.sent_bytes = entry.sent_bytes.saturating_add(sent_bytes);
-        entry.received_bytes = entry.received_bytes.saturating_add(received_bytes);
+        self.0.entry(reason).or_default().add(count);
     }
 
     /// Adds all of another.

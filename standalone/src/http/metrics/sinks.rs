@@ -182,12 +182,13 @@ mod tests {
     #[test]
     fn every_figure_is_found_in_the_status_of_a_sink() {
         let sink = |name: &str, delivery: Arc<dyn Delivery>| -> Arc<dyn SinkStatus> {
-            Arc::new(QueuedSink {
-                name: name.to_owned(),
-                type_name: "test",
-                queue: Queue::new(NonZeroUsize::MIN, WhenFull::Block),
-                delivery: Some(delivery),
-            })
+            let queue = Queue::new(NonZeroUsize::MIN, WhenFull::Block);
+            Arc::new(QueuedSink::new(
+                name.to_owned(),
+                "test",
+                queue,
+                Some(delivery),
+            ))
         };
         let sinks = [
             sink("history", Arc::new(WriterStats::default())),

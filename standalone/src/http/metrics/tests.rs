@@ -17,7 +17,8 @@ async fn scraped(events: Vec<Event>) -> (String, Arc<Live>) {
     let state = ApiState {
         live: Arc::clone(&live),
         database: None,
-        sinks: Vec::new(),
+        roster: Arc::default(),
+        reloads: Arc::default(),
         started: instant(0),
         token: None,
     };

@@ -298,7 +298,7 @@ async fn remotes_of_a_process_now() {
 #[tokio::test]
 async fn health_names_what_is_missed_and_lost() {
     let mut state = state();
-    state.sinks = vec![Arc::new(LossySink)];
+    state.roster = Roster::of(Vec::new(), vec![Arc::new(LossySink)]);
     feed(
         &state.live,
         vec![Event::Health(Arc::new(degraded_health()))],

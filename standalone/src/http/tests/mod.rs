@@ -10,7 +10,7 @@ mod shutdown;
 use std::sync::Arc;
 
 use futures::{FutureExt as _, StreamExt as _, stream};
-use nettally_source::{Event, LossCount, LossReason, Losses};
+use nettally_source::{ComponentCounters, Event, LossCount, LossReason, Losses};
 use serde_json::{Value, json};
 use warp::http::Response;
 use warp::hyper::body::Bytes;
@@ -18,6 +18,7 @@ use warp::hyper::body::Bytes;
 use super::api::Api;
 use super::*;
 use crate::live::testing::{batch, degraded_health, flow, frames, health, instant};
+use crate::topology::SinkStatus;
 
 /// A sink that lost one row.
 struct LossySink;
@@ -40,6 +41,14 @@ impl SinkStatus for LossySink {
     fn name(&self) -> &str {
         "history"
     }
+
+    fn type_name(&self) -> &'static str {
+        "sqlite"
+    }
+
+    fn counters(&self) -> ComponentCounters {
+        ComponentCounters::default()
+    }
 }
 
 fn network(network: tokio::net::TcpListener) -> Doors {
@@ -53,7 +62,8 @@ fn state() -> ApiState {
     ApiState {
         live: Live::new(),
         database: None,
-        sinks: Vec::new(),
+        roster: Arc::default(),
+        reloads: Arc::default(),
         started: instant(0),
         token: None,
     }

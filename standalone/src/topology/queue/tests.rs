@@ -1,3 +1,5 @@
+use std::num::NonZeroUsize;
+
 use futures::FutureExt as _;
 use nettally_source::{EventSink as _, Protocol, SendError};
 use proptest::prelude::*;
@@ -191,6 +193,77 @@ async fn a_source_whose_sinks_are_all_gone_is_told() {
         fanout.send_batch(vec![window(0)]).await,
         Err(SendError::Closed)
     );
+}
+
+#[tokio::test]
+async fn a_million_flows_that_nobody_takes_are_told_apart_up_to_a_bound() {
+    let queue = Queue::new(NonZeroUsize::new(3).unwrap(), WhenFull::Block);
+    let inlet = Inlet::into(&queue);
+    let _outlet = queue.outlet();
+    for number in 0..100_u16 {
+        let rows = (0..10_000).map(|flow| {
+            let process = ["a", "b", "c", "d"][usize::from(number) % 4];
+            row(process, Protocol::Tcp, flow)
+                .remote(u32::from(number))
+                .moved(10, 1)
+        });
+        inlet.put(usage(batch(i64::from(number), rows)));
+    }
+    let rows = queue.state().rows;
+    // Two windows as they came, and one that is merged, with a row for what exceeds it.
+    assert_eq!(rows, 2 * 10_000 + MERGED_ROWS + 1);
+    drop(inlet);
+    let folded = queue.stats().folded;
+    let expected = 1_000_000 - 2 * 10_000 - MERGED_ROWS as u64;
+    assert_eq!(
+        (folded.events, folded.sent_bytes),
+        (expected, 10 * expected)
+    );
+    let windows = drained(&queue).await;
+    let (sent, received) = windows
+        .iter()
+        .map(moved)
+        .fold((0, 0), |sum, moved| (sum.0 + moved.0, sum.1 + moved.1));
+    assert_eq!((sent, received), (10_000_000, 1_000_000));
+    assert_eq!(windows[2].window.end, second(100));
+}
+
+#[tokio::test]
+async fn few_windows_with_many_rows_fill_a_queue_too() {
+    let queue = Queue::new(NonZeroUsize::new(1000).unwrap(), WhenFull::DropNewest);
+    let inlet = Inlet::into(&queue);
+    let many = |number: i64| {
+        let rows = (0..50_000).map(|flow| row("a", Protocol::Tcp, flow).moved(1, 0));
+        usage(batch(number, rows))
+    };
+    (0..11).for_each(|number| inlet.put(many(number)));
+    let stats = queue.stats();
+    assert_eq!((stats.waiting_windows, stats.dropped_windows), (10, 1));
+}
+
+#[tokio::test]
+async fn a_queue_that_is_handed_over_keeps_what_waits_for_the_next_receiver() {
+    let queue = Queue::new(NonZeroUsize::new(2).unwrap(), WhenFull::Block);
+    let inlet = Inlet::into(&queue);
+    let mut first = queue.outlet();
+    inlet.put(window(0));
+    assert!(first.next().await.is_some());
+    let waiting = tokio::spawn(async move { first.next().await.is_none() });
+    tokio::task::yield_now().await;
+    queue.hand_over();
+    assert!(waiting.await.unwrap());
+    (1..5).for_each(|number| inlet.put(window(number)));
+    queue.change(NonZeroUsize::MIN, WhenFull::DropNewest);
+    inlet.put(window(5));
+    let second = queue.outlet();
+    drop(inlet);
+    let windows = second.collect::<Vec<_>>().await.len();
+    let stats = queue.stats();
+    assert_eq!(
+        (windows, stats.merged_windows, stats.dropped_windows),
+        (2, 2, 1)
+    );
+    assert_eq!(stats.taken.sent_bytes, 50);
 }
 
 proptest! {
