@@ -2,3 +2,4 @@
 
 mod clickhouse;
 mod prometheus;
+mod vector_examples;
