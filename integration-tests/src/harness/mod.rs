@@ -4,15 +4,19 @@
 //! [`compare`] (to the byte), then the helpers.
 
 pub mod browser;
+pub mod clickhouse;
 pub mod compare;
 pub mod daemon;
 pub mod faces;
 pub mod generator;
 pub mod kernel_maps;
+pub mod lines;
 pub mod network;
 pub mod programs;
+pub mod prometheus;
 pub mod statsd;
 pub mod stream;
+pub mod talker;
 pub mod wait;
 
 /// Fails the test unless it runs as root: a test that is skipped has found out nothing.

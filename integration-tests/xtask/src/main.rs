@@ -8,6 +8,7 @@
     reason = "a chore tells its progress on the terminal"
 )]
 
+mod clickhouse;
 mod ebpf;
 mod long;
 mod matrix;

@@ -1,11 +1,12 @@
 //! `cargo xtask setup`: what the chores need from the system. Packages of Debian only, bpf-linker
-//! from crates.io, components of the Rust toolchain from rustup.
+//! from crates.io, ClickHouse's engine from PyPI, components of the Rust toolchain from rustup.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::clickhouse;
 use crate::shell::{clean_command, find_program, output, run};
 
 /// To build the kernel side.
@@ -28,6 +29,8 @@ const TESTS: &[&str] = &[
     "chromium-driver",
     "curl",
     "python3",
+    "python3-venv",
+    "prometheus",
     "iproute2",
     "nftables",
     "bpftool",
@@ -88,6 +91,7 @@ pub(crate) fn setup(arguments: &Arguments) -> Result<()> {
     if tests {
         install_component("fmt", "rustfmt")?;
         install_component("clippy", "clippy")?;
+        clickhouse::install()?;
     }
     println!("everything needed is installed");
     Ok(())

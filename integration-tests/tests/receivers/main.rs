@@ -1,0 +1,5 @@
+//! Programs of others that take what nettally tells. Run by `cargo xtask test`, as root.
+
+mod clickhouse;
+mod prometheus;
+mod vector_examples;
