@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::retention::{RetentionConfig, size_problem};
 use crate::sink::SqliteSink;
 use crate::store::Store;
-use crate::writer::{HoldLimits, Writer, WriterStats};
+use crate::writer::{HoldLimits, Told, Writer, WriterStats};
 
 /// Configuration of the sink `sqlite`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,10 @@ pub struct SqliteConfig {
     /// How many remotes each minute, hour, day and month tells apart, those that moved most; what the
     /// rest moved is stored as *other*. Default 200; null tells all apart.
     pub top_remotes: Option<u32>,
+    /// How many processes each hour tells from others of the same program, user and place, those that
+    /// moved most, for as long as hours are kept; minutes tell all, days and months none. Default 100;
+    /// null tells all apart, which is much where many live for a moment.
+    pub top_processes: Option<u32>,
 }
 
 impl Default for SqliteConfig {
@@ -45,11 +49,20 @@ impl Default for SqliteConfig {
             retention: RetentionConfig::default(),
             max_size_bytes: None,
             top_remotes: Some(200),
+            top_processes: Some(100),
         }
     }
 }
 
 impl SqliteConfig {
+    /// As the writer obeys it.
+    pub(crate) fn told(&self) -> Told {
+        Told {
+            top_remotes: self.top_remotes,
+            top_processes: self.top_processes,
+        }
+    }
+
     /// Opens or creates the database; returns the sink and its counters.
     ///
     /// # Errors
@@ -66,7 +79,7 @@ impl SqliteConfig {
             HoldLimits::default(),
         )
         .keeping(self.retention.keep(self.max_size_bytes))
-        .telling(self.top_remotes)
+        .telling(self.told())
         .doubting()?;
         let stats = Arc::clone(writer.stats());
         // `max` turns what is no number, which `validate` refuses, into one.
@@ -85,14 +98,20 @@ impl SinkConfig for SqliteConfig {
             retention,
             max_size_bytes,
             top_remotes,
+            top_processes,
         } = self;
         let mut problems = retention.problems();
         problems.extend(size_problem(*max_size_bytes));
-        if *top_remotes == Some(0) {
-            problems.push(Problem::new(
-                "top_remotes",
-                "0 tells none apart; allowed are 1 or more, or null for all",
-            ));
+        for (key, count) in [
+            ("top_remotes", top_remotes),
+            ("top_processes", top_processes),
+        ] {
+            if *count == Some(0) {
+                problems.push(Problem::new(
+                    key,
+                    "0 tells none apart; allowed are 1 or more, or null for all",
+                ));
+            }
         }
         if path
             .as_ref()
@@ -186,7 +205,8 @@ mod tests {
             },
             max_size_bytes: Some(0),
             top_remotes: Some(0),
+            top_processes: Some(0),
         };
-        assert_eq!(config.validate().unwrap_err().len(), 5);
+        assert_eq!(config.validate().unwrap_err().len(), 6);
     }
 }

@@ -26,11 +26,10 @@ pub fn import(
     let SqliteConfig {
         retention,
         max_size_bytes,
-        top_remotes,
         ..
     } = config;
     let keep = retention.keep(*max_size_bytes);
-    import::import(path, &"import".into(), keep, *top_remotes, input, progress)
+    import::import(path, &"import".into(), keep, config.told(), input, progress)
 }
 
 /// How large a file was and is, with its log.

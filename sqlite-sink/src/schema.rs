@@ -12,13 +12,14 @@ use crate::error::StoreError;
 pub(crate) const APPLICATION_ID: i64 = 0x6e74_6c79;
 
 /// One script for each version, the first making version 1.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/0001_history.sql"),
     include_str!("../migrations/0002_tiers.sql"),
     include_str!("../migrations/0003_retention.sql"),
     include_str!("../migrations/0004_folding.sql"),
     include_str!("../migrations/0005_reduced_detail.sql"),
     include_str!("../migrations/0006_identity.sql"),
+    include_str!("../migrations/0007_sums.sql"),
 ];
 
 /// The version this build writes and reads.

@@ -42,6 +42,17 @@ impl Tier {
         }
     }
 
+    /// The table of what each process moved in its buckets by each protocol, whatever the remotes and
+    /// ports; minutes have none.
+    pub(crate) const fn sum_table(self) -> Option<&'static str> {
+        match self {
+            Self::Minute => None,
+            Self::Hour => Some("hour_sum"),
+            Self::Day => Some("day_sum"),
+            Self::Month => Some("month_sum"),
+        }
+    }
+
     /// The tier that it is rolled up from; the finest is made from windows.
     pub(crate) const fn finer(self) -> Option<Self> {
         match self {

@@ -2,10 +2,14 @@
 //! gets, and how soon questions are answered while more comes.
 //!
 //! `cargo run --release -p nettally-sqlite-sink --example year -- [--days N] [--rows N]
-//! [--folder DIR]`. By default a week of 1 000 000 rows, in a minute or two; the full size is
-//! `--days 365 --rows 50000000`. What traffic it is says [`traffic`]; retention and all else is as
-//! by default. A file that is in the folder already is asked, not filled. Other designs store the newest of the same traffic, a twentieth of the rows, and
-//! are asked the same.
+//! [--folder DIR] [--short-processes N] [--design-rows N]`. By default a week of 1 000 000 rows, in a
+//! minute or two; the full size is `--days 365 --rows 50000000`. What traffic it is says [`traffic`];
+//! retention and all else is as by default.
+//!
+//! - `--folder`: where the file is, and stays. One that is there already is asked, not filled.
+//! - `--short-processes`: how many processes live for one flow each day, instead of one of twenty flows.
+//! - `--design-rows`: about how many rows of the newest of the same traffic other designs store, to be
+//!   asked the same. Default 1 000 000; 0 leaves them out.
 #![expect(clippy::print_stdout, reason = "an example shows its results")]
 
 mod designs;
@@ -46,6 +50,9 @@ const FEED_ROWS: f64 = 200.0;
 const FEED_STEP: Duration = Duration::from_millis(100);
 const FEED_STEP_WINDOWS: usize = 5;
 
+/// Seconds of simulated time that it is fed at least.
+const FEED_SECS: i64 = 600;
+
 /// How often each question is asked.
 const TIMES_ASKED: usize = 21;
 
@@ -53,6 +60,8 @@ struct Options {
     days: i64,
     rows: u64,
     folder: Option<PathBuf>,
+    short_processes: Option<u32>,
+    design_rows: u64,
 }
 
 fn main() -> Result<()> {
@@ -64,26 +73,40 @@ fn main() -> Result<()> {
     let rows_per_window = options.rows as f64 / windows as f64;
     let until = BEGIN + options.days * 86_400;
 
-    let found = stored(&path)?;
-    let begin = found.map_or(BEGIN, |(until, _sent_bytes)| until);
-    let mut traffic = Traffic::new(begin, rows_per_window, WINDOW_SECS);
+    let is_there = path.exists();
+    let opening = Instant::now();
     let feed = Feed::open(&path)?;
+    let found = if is_there {
+        println!(
+            "opened, and upgraded if it was older, in {:.1?}",
+            opening.elapsed()
+        );
+        Some(stored(&path)?)
+    } else {
+        None
+    };
+    let begin = found.map_or(BEGIN, |(until, _sent_bytes)| until);
+    let mut traffic = Traffic::new(begin, rows_per_window, WINDOW_SECS, options.short_processes);
     let sent_before = match found {
         Some((_until, sent_bytes)) => sent_bytes,
         None => fill(&feed, &mut traffic, until)?,
     };
     show_size(&path, options.days)?;
-    let sent_fed = answer_while_fed(&feed, &mut traffic, &path, options.days)?;
+    let (ours, sent_fed) = answer_while_fed(&feed, &mut traffic, &path, until)?;
     let counters = feed.close()?;
     println!("most memory: {:.0} MiB", mebibytes(peak_memory_bytes()?));
     check_total(&path, sent_before + sent_fed, &counters)?;
 
+    if options.design_rows == 0 {
+        return Ok(());
+    }
     // As much a day as above, for fewer days.
-    let days = (options.days / 20).max(1);
+    let share = options.design_rows as f64 / options.rows as f64;
+    let days = ((options.days as f64 * share).round() as i64).clamp(1, options.days);
     println!("\nother designs, the same traffic for {days} days:");
     for (number, design) in DESIGNS.iter().enumerate() {
         let begin = until - days * 86_400;
-        let traffic = Traffic::new(begin, rows_per_window, WINDOW_SECS);
+        let traffic = Traffic::new(begin, rows_per_window, WINDOW_SECS, options.short_processes);
         let path = folder.join(format!("design-{number}.db"));
         let outcome = designs::try_out(design, &path, traffic, until)?;
         let row_bytes = outcome.size_bytes as f64 / outcome.rows as f64;
@@ -96,13 +119,17 @@ fn main() -> Result<()> {
             options.rows,
             row_bytes * options.rows as f64 / f64::from(1 << 20),
         );
-        for (question, times) in QUESTIONS.iter().zip(outcome.answers) {
+        for ((question, times), ours) in QUESTIONS.iter().zip(outcome.answers).zip(&ours) {
             let held = if question.back_secs > days * 86_400 {
                 format!(", of the {days} days it holds")
             } else {
                 String::new()
             };
-            println!("  {}: {times}{held}", question.name);
+            println!(
+                "  {}: {times}, {:.1} times as long as ours{held}",
+                question.name,
+                times.median().as_secs_f64() / ours.median().as_secs_f64().max(1e-9),
+            );
         }
     }
     Ok(())
@@ -113,6 +140,8 @@ fn options() -> Result<Options> {
         days: 7,
         rows: 1_000_000,
         folder: None,
+        short_processes: None,
+        design_rows: 1_000_000,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -123,7 +152,14 @@ fn options() -> Result<Options> {
             "--days" => options.days = value.parse()?,
             "--rows" => options.rows = value.parse()?,
             "--folder" => options.folder = Some(value.into()),
-            _ => return Err(format!("{name} is not known; use --days, --rows, --folder").into()),
+            "--short-processes" => options.short_processes = Some(value.parse()?),
+            "--design-rows" => options.design_rows = value.parse()?,
+            _ => {
+                return Err(format!(
+                    "{name} is not known; use --days, --rows, --folder, --short-processes, --design-rows"
+                )
+                .into());
+            }
         }
     }
     Ok(options)
@@ -219,9 +255,14 @@ fn fill(feed: &Feed, traffic: &mut Traffic, until: i64) -> Result<u64> {
     Ok(sent_bytes)
 }
 
-/// Asks while rows come; returns the bytes sent in them.
-fn answer_while_fed(feed: &Feed, traffic: &mut Traffic, path: &Path, days: i64) -> Result<u64> {
-    let asked_at = traffic.now();
+/// Asks while rows come; returns how long it took, and the bytes sent in them.
+fn answer_while_fed(
+    feed: &Feed,
+    traffic: &mut Traffic,
+    path: &Path,
+    asked_at: i64,
+) -> Result<(Vec<Times>, u64)> {
+    let fed_from = traffic.now();
     traffic.keep_to(FEED_ROWS, 1);
     let done = AtomicBool::new(false);
     let (mut rows, mut sent_bytes) = (0, 0);
@@ -232,8 +273,7 @@ fn answer_while_fed(feed: &Feed, traffic: &mut Traffic, path: &Path, days: i64) 
             done.store(true, Ordering::Release);
             answers
         });
-        // Ten minutes a day of history, an hour at most.
-        let feed_until = asked_at + (days * 600).min(3600);
+        let feed_until = fed_from + FEED_SECS;
         while traffic.now() < feed_until || !done.load(Ordering::Acquire) {
             let begin = Instant::now();
             for _ in 0..FEED_STEP_WINDOWS {
@@ -246,7 +286,7 @@ fn answer_while_fed(feed: &Feed, traffic: &mut Traffic, path: &Path, days: i64) 
         asking.join().map_err(|_panic| "asking ended by a bug")?
     });
     feed.settle();
-    let seconds = (traffic.now() - asked_at) as f64;
+    let seconds = (traffic.now() - fed_from) as f64;
     let used = (writer_time()? - writer_before).as_secs_f64();
     println!(
         "fed {:.0} rows/s for {seconds:.0} s: the writer used {:.2} % of a processor",
@@ -254,10 +294,11 @@ fn answer_while_fed(feed: &Feed, traffic: &mut Traffic, path: &Path, days: i64) 
         used / seconds * 100.0,
     );
     println!("asked {TIMES_ASKED} times each while it wrote:");
-    for (question, times) in QUESTIONS.iter().zip(answers?) {
+    let answers = answers?;
+    for (question, times) in QUESTIONS.iter().zip(&answers) {
         println!("  {}: {times}", question.name);
     }
-    Ok(sent_bytes)
+    Ok((answers, sent_bytes))
 }
 
 /// All questions in turn, then again.
@@ -299,13 +340,10 @@ fn show_size(path: &Path, days: i64) -> Result<()> {
 }
 
 /// Where a file of an earlier run ends, in Unix seconds, and the bytes sent in it.
-fn stored(path: &Path) -> Result<Option<(i64, u64)>> {
-    if !path.exists() {
-        return Ok(None);
-    }
+fn stored(path: &Path) -> Result<(i64, u64)> {
     let until = Reader::open(path)?.stats()?.flushed_until;
     let until = until.ok_or("the file in the folder is empty; delete it")?;
-    Ok(Some((until.as_second(), sent_in(path)?)))
+    Ok((until.as_second(), sent_in(path)?))
 }
 
 fn sent_in(path: &Path) -> Result<u64> {

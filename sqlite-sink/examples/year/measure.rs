@@ -55,6 +55,13 @@ impl Times {
     }
 }
 
+impl Times {
+    /// Of most and least, the middle.
+    pub(crate) fn median(&self) -> Duration {
+        middle(&self.passed)
+    }
+}
+
 impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let worst = self.passed.iter().max().copied().unwrap_or_default();

@@ -38,6 +38,10 @@ pub(crate) struct Traffic {
     remote_weights: Weights,
     flows: Vec<Flow>,
     next_pid: u32,
+    short_processes: Option<u32>,
+    /// Flows of a process of their own so far.
+    short_begun: u64,
+    begin: i64,
     /// Rows of a window at the average time of day.
     rows_per_window: f64,
     /// How much more than that it is by day, and less by night.
@@ -56,7 +60,13 @@ struct Flow {
 
 impl Traffic {
     /// From a time on, in Unix seconds.
-    pub(crate) fn new(begin: i64, rows_per_window: f64, window_secs: i64) -> Self {
+    /// With so many processes a day that live for one flow; without, one of twenty flows has its own.
+    pub(crate) fn new(
+        begin: i64,
+        rows_per_window: f64,
+        window_secs: i64,
+        short_processes: Option<u32>,
+    ) -> Self {
         Self {
             chance: Chance(0x9e37_79b9_7f4a_7c15),
             applications: (1..).take(APPLICATIONS).map(application).collect(),
@@ -65,6 +75,9 @@ impl Traffic {
             remote_weights: Weights::of((1..=REMOTES).map(|n| (n as f64).powf(-0.9))),
             flows: Vec::new(),
             next_pid: 10_000,
+            short_processes,
+            short_begun: 0,
+            begin,
             rows_per_window,
             swing: 0.6,
             window_secs,
@@ -139,7 +152,16 @@ impl Traffic {
 
     fn begin_flow(&mut self) -> Flow {
         let application = &self.applications[self.application_weights.choose(&mut self.chance)];
-        let process = if self.chance.below(20) == 0 {
+        let is_short = match self.short_processes {
+            None => self.chance.below(20) == 0,
+            // As many as are due by now.
+            Some(a_day) => {
+                let due = (self.next_start - self.begin) as f64 / DAY_SECS * f64::from(a_day);
+                (self.short_begun as f64) < due
+            }
+        };
+        let process = if is_short {
+            self.short_begun += 1;
             self.next_pid += 1;
             Arc::new(Process {
                 id: ProcessId {

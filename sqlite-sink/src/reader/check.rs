@@ -1,5 +1,6 @@
 //! Whether a file is sound: its pages, its references, and what its tiers must have in common.
 
+mod processes;
 #[cfg(test)]
 mod tests;
 
@@ -83,6 +84,7 @@ impl Reader {
             steps.begin(&format!("{name}s"));
             findings.extend(snapshot.ask(|file| well_formed(file, tier, &name))?);
             findings.extend(snapshot.ask(|file| sums(file, tier, &name))?);
+            findings.extend(snapshot.ask(|file| processes::sums(file, tier, &name))?);
         }
         steps.end();
         Ok(findings)

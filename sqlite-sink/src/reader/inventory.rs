@@ -108,7 +108,7 @@ fn pragma(file: &Connection, name: &str) -> Sqlite<u64> {
 fn tables(rows: Rows) -> Vec<&'static str> {
     match rows {
         Rows::Windows => vec!["flow_usage", "time_window", "loss"],
-        Rows::Tier(tier) => vec![tier.table()],
+        Rows::Tier(tier) => [tier.table()].into_iter().chain(tier.sum_table()).collect(),
     }
 }
 

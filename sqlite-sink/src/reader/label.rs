@@ -177,7 +177,8 @@ impl<'f> Labels<'f> {
         Ok(label)
     }
 
-    fn remote(&mut self, id: i64) -> rusqlite::Result<Label> {
+    /// The address of a remote, or what it is instead.
+    pub(super) fn remote(&mut self, id: i64) -> rusqlite::Result<Label> {
         match id {
             OTHER => return Ok(Label::Other),
             NO_REMOTE => return Ok(Label::NoRemote),

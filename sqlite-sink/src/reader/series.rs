@@ -1,13 +1,15 @@
 //! How much was moved over time.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
+use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use super::Snapshot;
 use super::label::{Label, Labels};
-use super::scan::{Column, FactKey, Scan, scan};
+use super::scan::{Column, FactKey, Groups, Scan, scan};
 use super::steps::{Edges, Steps};
 use crate::error::StoreError;
 use crate::moment::{Span, ceil_ms, floor_ms, from_ms};
@@ -22,13 +24,28 @@ struct Line {
     key: Value,
     is_other: bool,
     total: ByteTotals,
-    steps: BTreeMap<i64, ByteTotals>,
+    /// In no order, and perhaps several of one step, until it is [sorted](Self::sorted).
+    steps: Vec<(i64, ByteTotals)>,
 }
 
 impl Line {
     fn add(&mut self, step_ms: i64, bytes: ByteTotals) {
         self.total.add(bytes);
-        self.steps.entry(step_ms).or_default().add(bytes);
+        self.steps.push((step_ms, bytes));
+    }
+
+    /// With each step once, in order.
+    fn sorted(mut self) -> Self {
+        self.steps
+            .sort_unstable_by_key(|(step_ms, _bytes)| *step_ms);
+        self.steps.dedup_by(|(later, more), (step, bytes)| {
+            let is_same = later == step;
+            if is_same {
+                bytes.add(*more);
+            }
+            is_same
+        });
+        self
     }
 }
 
@@ -162,22 +179,30 @@ pub(super) fn in_calendar(
 fn lines(
     snapshot: &Snapshot<'_>,
     group_by: Option<Field>,
-    groups: HashMap<FactKey, ByteTotals>,
+    groups: Groups,
     limit: Option<u32>,
 ) -> Result<Vec<Line>, StoreError> {
-    let mut lines: HashMap<Label, Line> = HashMap::new();
+    let mut lines: Vec<(Label, Line)> = Vec::new();
+    let mut by_label: HashMap<Label, usize> = HashMap::new();
+    let mut by_key: HashMap<FactKey, usize, RandomState> = HashMap::default();
     let mut labels = Labels::new(&snapshot.transaction);
     for (key, bytes) in groups {
-        let label = match group_by {
-            Some(field) => snapshot.ask(|_file| labels.of(field, &key))?,
-            None => Label::Unknown,
+        let index = match by_key.entry(key.without_step()) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(vacant) => {
+                let label = match group_by {
+                    Some(field) => snapshot.ask(|_file| labels.of(field, &key))?,
+                    None => Label::Unknown,
+                };
+                let index = *by_label.entry(label).or_insert_with_key(|label| {
+                    lines.push((label.clone(), Line::default()));
+                    lines.len() - 1
+                });
+                *vacant.insert(index)
+            }
         };
-        lines
-            .entry(label)
-            .or_default()
-            .add(key.get(Column::Step), bytes);
+        lines[index].1.add(key.get(Column::Step), bytes);
     }
-    let mut lines: Vec<(Label, Line)> = lines.into_iter().collect();
     lines.sort_by(|(left, left_line), (right, right_line)| {
         let size = |line: &Line| Reverse(line.total.both());
         size(left_line)
@@ -190,7 +215,7 @@ fn lines(
         .into_iter()
         .map(|(label, line)| Line {
             key: label.into(),
-            ..line
+            ..line.sorted()
         })
         .collect();
     if !rest.is_empty() {
@@ -201,7 +226,7 @@ fn lines(
         for (step_ms, bytes) in rest.into_iter().flat_map(|(_label, line)| line.steps) {
             other.add(step_ms, bytes);
         }
-        lines.push(other);
+        lines.push(other.sorted());
     }
     Ok(lines)
 }

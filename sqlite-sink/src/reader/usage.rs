@@ -2,16 +2,25 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::Snapshot;
 use super::label::{Label, Labels};
-use super::scan::{Scan, scan};
+use super::scan::{Column, Scan, scan};
 use super::steps::Steps;
 use crate::error::StoreError;
 use crate::query::{ByteTotals, Field, Order, OrderBy, UsageAnswer, UsageQuery, UsageRow};
 
+/// A value that groups are told apart by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Value {
+    Known(Label),
+    /// By its number, which no other has: most remotes are in no row of the answer.
+    Remote(i64),
+}
+
 /// A group, and what it moved.
-type Group = (Vec<Label>, ByteTotals);
+type Group<V> = (Vec<V>, ByteTotals);
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
@@ -30,7 +39,7 @@ pub(super) fn answer(
 
     let mut total = ByteTotals::default();
     let mut other = found.undecided;
-    let mut by_label: HashMap<Vec<Label>, ByteTotals> = HashMap::new();
+    let mut by_value: HashMap<Vec<Value>, ByteTotals> = HashMap::new();
     let mut labels = Labels::new(&snapshot.transaction);
     for (&key, &bytes) in &found.groups {
         let counts = !found.is_outside(&key);
@@ -43,26 +52,37 @@ pub(super) fn answer(
         let group = snapshot.ask(|_file| {
             group_by
                 .iter()
-                .map(|field| labels.of(*field, &key))
+                .map(|field| {
+                    if *field == Field::RemoteIp {
+                        return Ok(Value::Remote(key.get(Column::Remote)));
+                    }
+                    labels.of(*field, &key).map(Value::Known)
+                })
                 .collect::<Result<Vec<_>, _>>()
         })?;
-        by_label.entry(group).or_default().add(bytes);
+        by_value.entry(group).or_default().add(bytes);
     }
     if group_by.is_empty() {
-        by_label.clear();
+        by_value.clear();
     }
-    let mut groups: Vec<Group> = by_label.into_iter().collect();
-    groups.sort_unstable_by(|left, right| compare(left, right, *order, column));
-
+    let mut groups: Vec<Group<Value>> = by_value.into_iter().collect();
     let first = *offset as usize;
     let after = limit.map_or(groups.len(), |limit| first.saturating_add(limit as usize));
     let next_cursor = (after < groups.len())
         .then(|| u32::try_from(after).ok())
         .flatten();
+    let (skipped, groups) = page(&mut groups, *order, first..after);
+    let mut groups = snapshot.ask(|_file| {
+        groups
+            .iter()
+            .map(|(values, bytes)| Ok((known(values, &mut labels)?, *bytes)))
+            .collect::<Result<Vec<Group<Label>>, _>>()
+    })?;
+    groups.sort_unstable_by(|left, right| compare(left, right, *order, column));
     let rows = groups
         .into_iter()
-        .take(after)
-        .skip(first)
+        .take(after.saturating_sub(skipped))
+        .skip(first.saturating_sub(skipped))
         .map(|(values, bytes)| UsageRow {
             fields: group_by
                 .iter()
@@ -100,19 +120,61 @@ fn ordering_column(order: Order, group_by: &[Field]) -> Result<usize, StoreError
     }
 }
 
-/// Equal ones are ordered by all their values, so that pages never overlap.
-fn compare(
-    (left, left_bytes): &Group,
-    (right, right_bytes): &Group,
+/// The groups that may be on a page, and how many come before them: those on it, and those that moved
+/// as much as the first and the last, of which their values decide.
+fn page(groups: &mut [Group<Value>], order: Order, page: Range<usize>) -> (usize, &[Group<Value>]) {
+    let page = page.start.min(groups.len())..page.end.min(groups.len());
+    if matches!(order.by, OrderBy::Field(_)) || page.is_empty() {
+        return (0, if page.is_empty() { &[] } else { groups });
+    }
+    groups.sort_unstable_by(|left, right| by_order(left, right, order));
+    let equals = |left: usize, right: usize| by_order(&groups[left], &groups[right], order).is_eq();
+    let (mut from, mut until) = (page.start, page.end);
+    while from > 0 && equals(from - 1, page.start) {
+        from -= 1;
+    }
+    while until < groups.len() && equals(until, page.end - 1) {
+        until += 1;
+    }
+    (from, &groups[from..until])
+}
+
+fn known(values: &[Value], labels: &mut Labels<'_>) -> rusqlite::Result<Vec<Label>> {
+    values
+        .iter()
+        .map(|value| match value {
+            Value::Known(label) => Ok(label.clone()),
+            Value::Remote(id) => labels.remote(*id),
+        })
+        .collect()
+}
+
+/// By what was moved; fields are compared where they are known.
+fn by_order<V>(
+    (_, left): &Group<V>,
+    (_, right): &Group<V>,
     Order { by, descending }: Order,
-    column: usize,
 ) -> Ordering {
     let key = match by {
-        OrderBy::TotalBytes => left_bytes.both().cmp(&right_bytes.both()),
-        OrderBy::SentBytes => left_bytes.sent_bytes.cmp(&right_bytes.sent_bytes),
-        OrderBy::ReceivedBytes => left_bytes.received_bytes.cmp(&right_bytes.received_bytes),
-        OrderBy::Field(_) => left[column].cmp(&right[column]),
+        OrderBy::TotalBytes => left.both().cmp(&right.both()),
+        OrderBy::SentBytes => left.sent_bytes.cmp(&right.sent_bytes),
+        OrderBy::ReceivedBytes => left.received_bytes.cmp(&right.received_bytes),
+        OrderBy::Field(_) => Ordering::Equal,
     };
-    let key = if descending { key.reverse() } else { key };
-    key.then_with(|| left.cmp(right))
+    if descending { key.reverse() } else { key }
+}
+
+/// Equal ones are ordered by all their values, so that pages never overlap.
+fn compare(left: &Group<Label>, right: &Group<Label>, order: Order, column: usize) -> Ordering {
+    let key = match order {
+        Order {
+            by: OrderBy::Field(_),
+            descending,
+        } => {
+            let key = left.0[column].cmp(&right.0[column]);
+            if descending { key.reverse() } else { key }
+        }
+        Order { .. } => by_order(left, right, order),
+    };
+    key.then_with(|| left.0.cmp(&right.0))
 }

@@ -6,7 +6,7 @@ use nettally_source::pipeline::UsageBatch;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{DAY, MINUTE, any_batches, keeping, one_row, settle};
+use super::{DAY, MINUTE, any_batches, keeping, one_row, remotes, settle};
 use crate::query::{ByteTotals, Field, SeriesQuery, TimeRange, UsageAnswer};
 use crate::testing::{History, at, batch, everything, process, remote, second, usage};
 
@@ -38,7 +38,7 @@ fn history(top_remotes: u32, keep_hours: i64) -> History {
     let mut writer = history
         .writer()
         .keeping(keeping(keep_hours, 1000))
-        .telling(Some(top_remotes));
+        .telling(remotes(top_remotes));
     for batch in ten_remotes() {
         writer.accept(Arc::new(batch));
     }
@@ -166,7 +166,7 @@ proptest! {
         fields in prop::sample::subsequence(Field::ALL.to_vec(), 1..=16),
     ) {
         let history = History::new();
-        let mut writer = history.writer().keeping(keeping(hours, 3)).telling(Some(top_remotes));
+        let mut writer = history.writer().keeping(keeping(hours, 3)).telling(remotes(top_remotes));
         let mut expected = ByteTotals::default();
         for batch in &batches {
             for row in &batch.usage {

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde_json::json;
 
-use super::{DAY, MINUTE, count, keeping, one_row, settle};
+use super::{DAY, MINUTE, count, keeping, one_row, remotes, settle};
 use crate::query::{ByteTotals, Field, TimeRange};
 use crate::testing::{History, at, batch, everything, process, remote, second, usage};
 
@@ -156,7 +156,7 @@ fn short_lived_processes_are_one_in_days_and_go_with_their_hours() {
 #[test]
 fn a_file_that_forgets_its_hours_does_not_grow_by_what_lived_for_a_moment() {
     let history = History::new();
-    let mut writer = history.writer().keeping(keeping(1, 1)).telling(Some(1));
+    let mut writer = history.writer().keeping(keeping(1, 1)).telling(remotes(1));
     let tables = [
         "process",
         "remote",
@@ -339,6 +339,13 @@ fn a_file_of_schema_5_is_upgraded_with_what_it_holds() {
         history.column(
             "SELECT json_group_array(processes) FROM (SELECT processes FROM app ORDER BY name)"
         ),
-        [text("[2,1,1]")]
+        [text("[4,1,2]")],
+        "one process more for each that stands for others"
     );
+    assert_eq!(
+        history.column("SELECT json_array(process_id, sent_bytes, group_id < 0) FROM day_sum"),
+        [text("[3,100,1]")]
+    );
+    assert_eq!(history.ask(&[], "process=xh").total, bytes(100, 200));
+    assert_eq!(history.reader().check(&mut |_progress| {}).unwrap(), []);
 }

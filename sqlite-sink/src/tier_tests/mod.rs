@@ -11,13 +11,14 @@ mod reduced;
 mod remotes;
 mod retention;
 mod rollup;
+mod sums;
 
 use nettally_source::pipeline::{Remote, UsageBatch, Window};
 use proptest::prelude::*;
 use rusqlite::types::Value;
 
 use crate::testing::{History, at, batch, process, remote, usage};
-use crate::writer::{Keep, Writer};
+use crate::writer::{Keep, Told, Writer};
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -46,6 +47,13 @@ fn keeping(hours: i64, days: i64) -> Keep {
         minutes_ms: Some(days * DAY),
         hours_ms: Some(2 * days * DAY),
         ..Keep::default()
+    }
+}
+
+fn remotes(top_remotes: u32) -> Told {
+    Told {
+        top_remotes: Some(top_remotes),
+        top_processes: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rusqlite::types::Value;
 
-use super::{DAY, any_batches, one_row, settle};
+use super::{DAY, any_batches, one_row, remotes, settle};
 use crate::query::{ByteTotals, Field, SeriesQuery, TimeRange};
 use crate::testing::{History, at, batch, everything, second};
 use crate::tier::Tier;
@@ -131,7 +131,7 @@ proptest! {
         fields in prop::sample::subsequence(Field::ALL.to_vec(), 0..=16),
     ) {
         let history = History::new();
-        let mut writer = history.writer().keeping(only_months(days)).telling(Some(1));
+        let mut writer = history.writer().keeping(only_months(days)).telling(remotes(1));
         let mut by_month: BTreeMap<i64, ByteTotals> = BTreeMap::new();
         let mut total = ByteTotals::default();
         for batch in &batches {

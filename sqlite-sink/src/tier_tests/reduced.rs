@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde_json::json;
 
-use super::{DAY, MINUTE, NEXT_MINUTE, keeping, settle};
+use super::{DAY, MINUTE, NEXT_MINUTE, keeping, remotes, settle};
 use crate::query::{ByteTotals, Field, TimeRange, UsageAnswer};
 use crate::testing::{History, at, batch, everything, process, remote, second, usage};
 
@@ -102,7 +102,10 @@ fn a_filter_on_windows_says_what_it_cannot_decide_because_the_kernel_folded_it()
 #[test]
 fn what_the_kernel_and_the_tiers_folded_is_one_other() {
     let history = History::new();
-    let mut writer = history.writer().keeping(keeping(1, 1000)).telling(Some(1));
+    let mut writer = history
+        .writer()
+        .keeping(keeping(1, 1000))
+        .telling(remotes(1));
     let mut windows = reduced(0);
     // Moves less than the one that is kept, so the minute folds it too.
     windows.usage.push(row(remote("10.0.0.2", 443), 0));
@@ -149,7 +152,7 @@ fn a_window_of_the_past_tells_its_buckets_that_they_are_folded() {
 #[test]
 fn frames_have_no_remote_in_any_tier() {
     let history = History::new();
-    let mut writer = history.writer().telling(Some(1));
+    let mut writer = history.writer().telling(remotes(1));
     let usage = vec![row(remote("10.0.0.1", 443), 1000), packet(10)];
     writer.accept(Arc::new(batch(second(0), usage)));
     let closes_the_minute = second(NEXT_MINUTE / 1000 + MINUTE / 1000);

@@ -8,9 +8,10 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
 use super::{DAY, MINUTE, NEXT_MINUTE, any_batches, count, one_row};
-use crate::query::{ByteTotals, Field, SeriesAnswer, SeriesQuery, TimeRange, UsageAnswer};
+use crate::query::{ByteTotals, Field, Filter, SeriesAnswer, SeriesQuery, TimeRange, UsageAnswer};
 use crate::testing::{History, at, batch, everything, second};
 use crate::tier::Tier;
+use crate::writer::Told;
 
 /// Makes readers find nothing rolled up.
 fn forget_tiers(history: &History) {
@@ -236,6 +237,18 @@ fn a_file_of_schema_1_is_upgraded_and_rolled_up() {
     );
 }
 
+/// What groups of processes decide, what they do not, and both.
+const FILTERS: [&str; 8] = [
+    "",
+    "process=a",
+    "process=a or remote_port=1",
+    "process=b and remote_ip in 10.0.0.0/31",
+    "user=ada and not (app=a or tunnel=true) and protocol=tcp",
+    "process~A and pid>1",
+    "unit=none and remote_ip=other and attribution=kernel",
+    "process=nobody",
+];
+
 /// The bytes of the windows that touch a range.
 fn expected(batches: &[UsageBatch], range: TimeRange) -> ByteTotals {
     let mut total = ByteTotals::default();
@@ -261,11 +274,18 @@ proptest! {
         flushes in prop::collection::vec(any::<bool>(), 40),
         since in -DAY..5 * DAY,
         length in prop_oneof![1..2 * MINUTE, 1..4 * DAY, Just(2000 * DAY)],
-        fields in prop::sample::subsequence(Field::ALL.to_vec(), 0..=16),
+        fields in prop_oneof![
+            prop::sample::subsequence(Field::ALL.to_vec(), 0..=16),
+            prop::sample::subsequence(vec![Field::Process, Field::User, Field::Protocol], 0..=3),
+        ],
+        filter in prop::sample::select(FILTERS.to_vec()),
+        top_processes in prop_oneof![Just(None), Just(Some(1))],
         step_secs in prop::sample::select(vec![1, 60, 90, 3600, 7200, 86_400, 7 * 86_400]),
     ) {
+        let filter: Option<Filter> =
+            (!filter.is_empty()).then(|| filter.parse().unwrap());
         let history = History::new();
-        let mut writer = history.writer();
+        let mut writer = history.writer().telling(Told { top_remotes: None, top_processes });
         for (batch, flush) in batches.iter().zip(flushes) {
             writer.accept(Arc::new(batch.clone()));
             if flush {
@@ -273,13 +293,13 @@ proptest! {
             }
         }
         writer.finish();
-        let mut query = everything(&fields, None);
+        let mut query = everything(&fields, filter.clone());
         query.range = TimeRange { since: at(since), until: at(since + length) };
         let lines = SeriesQuery {
             range: query.range,
             step_secs,
             group_by: fields.first().copied(),
-            filter: Some("process=a or remote_port=1".parse().unwrap()),
+            filter: filter.clone(),
             limit: None,
         };
         let ask = || -> (UsageAnswer, SeriesAnswer) {
@@ -287,7 +307,10 @@ proptest! {
             (reader.usage(&query).unwrap(), reader.series(&lines).unwrap())
         };
         let rolled_up = ask();
-        prop_assert_eq!(rolled_up.0.total, expected(&batches, query.range));
+        if filter.is_none() {
+            prop_assert_eq!(rolled_up.0.total, expected(&batches, query.range));
+        }
+        prop_assert_eq!(history.reader().check(&mut |_progress| {}).unwrap(), []);
         forget_tiers(&history);
         prop_assert_eq!(rolled_up, ask());
     }
@@ -311,6 +334,10 @@ proptest! {
                 tier.id(),
             ));
             prop_assert_eq!(&sums[0], &sums[1]);
+            if let Some(table) = tier.sum_table() {
+                let sum = history.column(&format!("SELECT coalesce(sum(sent_bytes), 0) FROM {table}"));
+                prop_assert_eq!(&sums[0], &sum[0]);
+            }
         }
     }
 }

@@ -16,6 +16,15 @@ pub(super) struct FlowKey {
     pub(super) remote_port: i64,
 }
 
+/// What sums of a bucket are told apart by, in the order they are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct SumKey {
+    /// The process that stands for all that are alike.
+    pub(super) group_id: i64,
+    pub(super) process_id: i64,
+    pub(super) protocol_id: i64,
+}
+
 /// What a flow moved, as stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Moved {
@@ -83,6 +92,45 @@ pub(super) fn add(
         ":local_port": local_port,
         ":remote": remote_id,
         ":remote_port": remote_port,
+        ":sent": sent_bytes,
+        ":received": received_bytes,
+    })?;
+    Ok(())
+}
+
+/// Adds to what a process, one of a group that are alike, moved in a bucket; nothing where the tier
+/// has no such sums.
+pub(super) fn add_sum(
+    file: &Connection,
+    tier: Tier,
+    bucket: i64,
+    SumKey {
+        group_id,
+        process_id,
+        protocol_id,
+    }: SumKey,
+    Moved {
+        sent_bytes,
+        received_bytes,
+    }: Moved,
+) -> Result<()> {
+    let Some(table) = tier.sum_table() else {
+        return Ok(());
+    };
+    file.prepare_cached(&format!(
+        "INSERT INTO {table} (bucket, group_id, process_id, protocol_id, sent_bytes, received_bytes)
+         VALUES (:bucket, :group, :process, :protocol, :sent, :received)
+         ON CONFLICT DO UPDATE
+            SET sent_bytes     = sent_bytes
+                               + min(excluded.sent_bytes, 9223372036854775807 - sent_bytes),
+                received_bytes = received_bytes
+                               + min(excluded.received_bytes, 9223372036854775807 - received_bytes)"
+    ))?
+    .execute(named_params! {
+        ":bucket": bucket,
+        ":group": group_id,
+        ":process": process_id,
+        ":protocol": protocol_id,
         ":sent": sent_bytes,
         ":received": received_bytes,
     })?;

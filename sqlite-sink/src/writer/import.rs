@@ -19,7 +19,7 @@ use nettally_source::pipeline::ComponentKey;
 use rusqlite::TransactionBehavior;
 use serde::Serialize;
 
-use super::{HoldLimits, Keep, Writer};
+use super::{HoldLimits, Keep, Told, Writer};
 use crate::error::StoreError;
 use crate::store::Store;
 use line::{Begin, End, Line};
@@ -111,7 +111,7 @@ pub(crate) fn import(
     path: &Path,
     key: &ComponentKey,
     keep: Keep,
-    top_remotes: Option<u32>,
+    told: Told,
     input: impl BufRead,
     progress: &mut dyn FnMut(ImportProgress),
 ) -> Result<Imported, ImportError> {
@@ -128,7 +128,7 @@ pub(crate) fn import(
                     HoldLimits::default(),
                 )
                 .keeping(keep)
-                .telling(top_remotes),
+                .telling(told),
             );
             Ok(imported)
         }

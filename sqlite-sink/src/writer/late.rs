@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, Result};
 
-use super::bucket::{self, FlowKey, Moved};
+use super::bucket::{self, FlowKey, Moved, SumKey};
 use super::{identity, needed};
 use crate::detail::Detail;
 use crate::moment::Span;
@@ -34,9 +34,19 @@ impl Late {
     pub(super) fn add(&self, file: &Connection, mut key: FlowKey, moved: Moved) -> Result<()> {
         // From the finest: what one does not tell apart, the coarser ones do not either.
         for (tier, bucket) in self.buckets() {
-            if tier.folds_processes() {
-                key.process_id = identity::alike(file, key.process_id)?;
-                bucket::fold(file, tier, bucket, Detail::PROCESSES)?;
+            if tier.sum_table().is_some() {
+                let group_id = identity::alike(file, key.process_id)?;
+                needed::see(file, group_id, Tier::Day.bucket(tier.start_ms(bucket)))?;
+                if tier.folds_processes() {
+                    key.process_id = group_id;
+                    bucket::fold(file, tier, bucket, Detail::PROCESSES)?;
+                }
+                let key = SumKey {
+                    group_id,
+                    process_id: key.process_id,
+                    protocol_id: key.protocol_id,
+                };
+                bucket::add_sum(file, tier, bucket, key, moved)?;
             }
             bucket::add(file, tier, bucket, key, moved)?;
             needed::refer(file, tier, bucket, [key.process_id], [key.remote_id])?;

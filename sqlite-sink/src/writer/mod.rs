@@ -34,6 +34,7 @@ use rustix::time::{ClockId, clock_gettime};
 use tracing::{error, info, warn};
 
 pub(crate) use dimensions::{FOLDED_PORT, NO_PORT, NO_REMOTE, OTHER, UNRESOLVED};
+pub(crate) use fold::Told;
 pub(crate) use retention::Keep;
 pub use stats::{WriterCounters, WriterStats};
 
@@ -86,7 +87,7 @@ pub(crate) struct Writer {
     dimensions: Dimensions,
     limits: HoldLimits,
     keep: Keep,
-    top_remotes: Option<u32>,
+    told: Told,
     held: VecDeque<Arc<UsageBatch>>,
     held_weight: usize,
     gap: Option<Gap>,
@@ -108,7 +109,7 @@ impl Writer {
             dimensions: Dimensions::new(boot_id),
             limits,
             keep: Keep::default(),
-            top_remotes: None,
+            told: Told::default(),
             held: VecDeque::new(),
             held_weight: 0,
             gap: None,
@@ -125,9 +126,9 @@ impl Writer {
         self
     }
 
-    /// Tells apart so many remotes of a minute, hour or day; without, all.
-    pub(crate) fn telling(mut self, top_remotes: Option<u32>) -> Self {
-        self.top_remotes = top_remotes;
+    /// Tells apart so much of a minute, hour or day; without, all that the tier may.
+    pub(crate) fn telling(mut self, told: Told) -> Self {
+        self.told = told;
         self
     }
 
@@ -319,7 +320,7 @@ impl Writer {
         while begin.elapsed() < ROLLUP_BUDGET {
             let step_begin = Instant::now();
             let Some(Rolled { rows, saturated }) =
-                rollup::step(&mut self.store.connection, self.top_remotes, now_ms)?
+                rollup::step(&mut self.store.connection, self.told, now_ms)?
             else {
                 break;
             };

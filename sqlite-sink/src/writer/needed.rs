@@ -49,6 +49,13 @@ pub(super) fn refer(
     Ok(())
 }
 
+/// Says that rows of windows, minutes or hours of a day refer to a process.
+pub(super) fn see(file: &Connection, process: i64, day: i64) -> Result<()> {
+    file.prepare_cached("UPDATE process SET seen_day = :day WHERE id = :id AND seen_day < :day")?
+        .execute(named_params! { ":id": process, ":day": day })?;
+    Ok(())
+}
+
 /// Says that the rows of a tier's buckets up to one are gone.
 pub(super) fn release(file: &Connection, tier: Tier, bucket: i64) -> Result<()> {
     let Some(column) = column(tier) else {

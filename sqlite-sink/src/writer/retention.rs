@@ -244,6 +244,10 @@ fn delete_bucket(file: &Connection, tier: Tier, until_ms: i64) -> Result<Option<
     let rows = file
         .prepare_cached(&format!("DELETE FROM {} WHERE bucket = ?", tier.table()))?
         .execute([bucket])?;
+    if let Some(sums) = tier.sum_table() {
+        file.prepare_cached(&format!("DELETE FROM {sums} WHERE bucket = ?"))?
+            .execute([bucket])?;
+    }
     file.prepare_cached("DELETE FROM tier_bucket WHERE tier_id = ? AND bucket = ?")?
         .execute([tier.id(), bucket])?;
     needed::release(file, tier, bucket)?;

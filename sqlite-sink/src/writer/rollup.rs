@@ -6,12 +6,12 @@
 //! stored: see `late`.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{Connection, Result, Row, TransactionBehavior, named_params};
 
-use super::bucket::{self, FlowKey, Moved};
-use super::fold::fold;
+use super::bucket::{self, FlowKey, Moved, SumKey};
+use super::fold::{Told, fold};
 use super::{identity, needed};
 use crate::moment::Span;
 use crate::tier::{RolledUntil, Tier};
@@ -36,18 +36,14 @@ struct Due {
 
 /// Rolls up the next closed bucket, the finest tier's first; none if there is none.
 /// It is no later than `now_ms`.
-pub(crate) fn step(
-    file: &mut Connection,
-    top_remotes: Option<u32>,
-    now_ms: i64,
-) -> Result<Option<Rolled>> {
+pub(crate) fn step(file: &mut Connection, told: Told, now_ms: i64) -> Result<Option<Rolled>> {
     for tier in Tier::ALL {
         let Some(Due { bucket, until_ms }) = due(file, tier, now_ms)? else {
             continue;
         };
         let transaction = file.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let rolled = bucket
-            .map(|bucket| roll_up(&transaction, tier, bucket, top_remotes))
+            .map(|bucket| roll_up(&transaction, tier, bucket, told))
             .transpose()?;
         transaction
             .prepare_cached("UPDATE tier SET rolled_until_ms = :until WHERE id = :tier")?
@@ -106,7 +102,7 @@ fn due(file: &Connection, tier: Tier, now_ms: i64) -> Result<Option<Due>> {
     }))
 }
 
-fn roll_up(file: &Connection, tier: Tier, bucket: i64, top_remotes: Option<u32>) -> Result<Rolled> {
+fn roll_up(file: &Connection, tier: Tier, bucket: i64, told: Told) -> Result<Rolled> {
     let source = Source::of(tier, bucket);
     let mut sums: HashMap<FlowKey, Moved> = HashMap::new();
     let mut saturated = 0;
@@ -120,14 +116,15 @@ fn roll_up(file: &Connection, tier: Tier, bucket: i64, top_remotes: Option<u32>)
             saturated += sums.entry(key).or_default().add(moved);
         }
     }
-    let alike = alike(file, tier, &sums)?;
-    let (sums, folded) = fold(sums, tier, top_remotes, &alike);
+    let groups = groups(file, tier, &sums)?;
+    let (sums, folded) = fold(sums, tier, told, &groups);
     let mut sums: Vec<(FlowKey, Moved)> = sums.into_iter().collect();
     // In the order of the table, so that its pages fill up one after the other.
     sums.sort_unstable_by_key(|(key, _moved)| *key);
     for (key, moved) in &sums {
         bucket::add(file, tier, bucket, *key, *moved)?;
     }
+    add_sums(file, tier, bucket, &sums, &groups)?;
     let distinct = |id: fn(&FlowKey) -> i64| -> HashSet<i64> {
         sums.iter().map(|(key, _moved)| id(key)).collect()
     };
@@ -154,21 +151,57 @@ fn roll_up(file: &Connection, tier: Tier, bucket: i64, top_remotes: Option<u32>)
     })
 }
 
-/// The processes that stand for those of a bucket, where it does not tell them apart.
-fn alike(
+/// The process that stands for all that are alike, of each in a bucket; none where a tier does not
+/// care.
+fn groups(
     file: &Connection,
     tier: Tier,
     sums: &HashMap<FlowKey, Moved>,
 ) -> Result<HashMap<i64, i64>> {
-    let mut alike = HashMap::new();
-    if tier.folds_processes() {
+    let mut groups = HashMap::new();
+    if tier.sum_table().is_some() {
         for key in sums.keys() {
-            if let Entry::Vacant(vacant) = alike.entry(key.process_id) {
+            if let Entry::Vacant(vacant) = groups.entry(key.process_id) {
                 vacant.insert(identity::alike(file, key.process_id)?);
             }
         }
     }
-    Ok(alike)
+    Ok(groups)
+}
+
+/// Stores what each process of a bucket moved, whatever the remotes and ports.
+fn add_sums(
+    file: &Connection,
+    tier: Tier,
+    bucket: i64,
+    rows: &[(FlowKey, Moved)],
+    groups: &HashMap<i64, i64>,
+) -> Result<()> {
+    let mut sums: BTreeMap<SumKey, Moved> = BTreeMap::new();
+    for (key, moved) in rows {
+        let key = SumKey {
+            // One that stands for others is in no other group.
+            group_id: groups
+                .get(&key.process_id)
+                .copied()
+                .unwrap_or(key.process_id),
+            process_id: key.process_id,
+            protocol_id: key.protocol_id,
+        };
+        // Sums that are too large were counted when the flows were summed up.
+        let _saturated = sums.entry(key).or_default().add(*moved);
+    }
+    let day = Tier::Day.bucket(tier.start_ms(bucket));
+    let of_groups: HashSet<i64> = groups.values().copied().collect();
+    for group_id in of_groups {
+        needed::see(file, group_id, day)?;
+    }
+    if tier.sum_table().is_some() {
+        for (key, moved) in sums {
+            bucket::add_sum(file, tier, bucket, key, moved)?;
+        }
+    }
+    Ok(())
 }
 
 /// What a bucket is made from: two statements with the same two parameters.

@@ -34,7 +34,10 @@ fn bounded(history: &History, size_bytes: u64) -> Writer {
         size_bytes: Some(size_bytes),
         ..Keep::default()
     });
-    writer.telling(Some(200))
+    writer.telling(Told {
+        top_remotes: Some(200),
+        top_processes: None,
+    })
 }
 
 #[test]

@@ -80,7 +80,7 @@ sinks:
              expected a network such as 10.0.0.0/8 or 2001:db8::/32",
             "x.yaml:9:28: sinks.history.input: unknown option \"input\"; did you mean `inputs`? \
              allowed: type, inputs, when_full, buffer_windows, path, flush_interval_secs, \
-             retention, max_size_bytes, top_remotes",
+             retention, max_size_bytes, top_remotes, top_processes",
             "x.yaml:12:14: sinks.statsd.inputs[0]: there is no source \"netwrok\"; did you mean \
              `network`? the sources are: network",
             "x.yaml:13:16: sinks.statsd.when_full: unknown value \"wait\"; allowed: block, \

@@ -94,6 +94,33 @@ impl Condition {
         }
     }
 
+    /// The terms that all must be true.
+    pub(super) fn terms(&self) -> Vec<&Self> {
+        match self {
+            Self::All(terms) => terms.iter().flat_map(Self::terms).collect(),
+            Self::Any(_)
+            | Self::Not(_)
+            | Self::Text(..)
+            | Self::Tunnel(_)
+            | Self::Attribution(_)
+            | Self::Number(..)
+            | Self::Protocol(_)
+            | Self::Address(_)
+            | Self::Folded(_) => vec![self],
+        }
+    }
+
+    /// Whether it is the same for all processes that are alike, whatever else a row tells.
+    pub(super) fn is_of_groups(&self) -> bool {
+        match self {
+            Self::All(terms) | Self::Any(terms) => terms.iter().all(Self::is_of_groups),
+            Self::Not(inner) => inner.is_of_groups(),
+            Self::Text(field, _) => Detail::of(field.field()) == Detail::NONE,
+            Self::Tunnel(_) | Self::Attribution(_) => true,
+            Self::Number(..) | Self::Protocol(_) | Self::Address(_) | Self::Folded(_) => false,
+        }
+    }
+
     /// What it tests that may be folded.
     pub(super) fn detail(&self) -> Detail {
         match self {

@@ -84,6 +84,20 @@ impl Filter {
         Self(self.0.at_best())
     }
 
+    /// What of it is the same for all processes that are alike, and the rest: it is true where both
+    /// are.
+    pub(crate) fn split(&self) -> (Option<Self>, Option<Self>) {
+        let (of_groups, rest): (Vec<&Condition>, Vec<&Condition>) = self
+            .0
+            .terms()
+            .into_iter()
+            .partition(|term| term.is_of_groups());
+        let all = |terms: Vec<&Condition>| {
+            (!terms.is_empty()).then(|| Self(Condition::All(terms.into_iter().cloned().collect())))
+        };
+        (all(of_groups), all(rest))
+    }
+
     /// Whether it tests the protocol anywhere: then it decides about
     /// [`Protocol::Packet`](nettally_source::pipeline::Protocol::Packet) too, which is outside
     /// totals otherwise.
@@ -100,6 +114,13 @@ impl Filter {
     /// The condition for a `WHERE` clause on `flow_usage f`.
     pub(crate) fn compile(&self, sql: &mut Sql) {
         sql.condition(&self.0);
+    }
+
+    /// The same, where few processes `f.process_id` are tested: each is looked up.
+    pub(crate) fn compile_for_few(&self, sql: &mut Sql) {
+        sql.looks_up = true;
+        sql.condition(&self.0);
+        sql.looks_up = false;
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) const CONTAINS: &str = "contains_folded";
 pub(crate) struct Sql {
     pub(crate) text: String,
     pub(crate) values: Vec<Value>,
+    /// Whether a process is looked up when it is tested; else all that fit are listed first.
+    pub(crate) looks_up: bool,
 }
 
 impl Sql {
@@ -47,10 +49,14 @@ impl Sql {
             Condition::Tunnel(tunnel) => {
                 self.push("(+f.process_id ")
                     .push(if *tunnel { "IN" } else { "NOT IN" })
-                    .push(" (SELECT id FROM process WHERE tunnel = 1))");
+                    .push(" (SELECT p.id FROM process p WHERE ")
+                    .looking_up()
+                    .push("tunnel = 1))");
             }
             Condition::Attribution(attribution) => {
-                self.push("(+f.process_id IN (SELECT id FROM process WHERE attribution = ")
+                self.push("(+f.process_id IN (SELECT p.id FROM process p WHERE ")
+                    .looking_up()
+                    .push("attribution = ")
                     .bind(attribution.name().to_owned())
                     .push("))");
             }
@@ -71,6 +77,15 @@ impl Sql {
                 }
                 .push(")");
             }
+        }
+    }
+
+    /// Continues a condition on a process `p` that is to be that of the row.
+    fn looking_up(&mut self) -> &mut Self {
+        if self.looks_up {
+            self.push("p.id = f.process_id AND ")
+        } else {
+            self
         }
     }
 
@@ -115,7 +130,8 @@ impl Sql {
         };
         self.push("(+f.process_id IN (SELECT p.id FROM process p ")
             .push(table)
-            .push(" WHERE ");
+            .push(" WHERE ")
+            .looking_up();
         match test {
             TextTest::Unknown => self.push(column).push(" IS NULL"),
             TextTest::Equals(text) => self.push(column).push(" = ").bind(text.clone()),

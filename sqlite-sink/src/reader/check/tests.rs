@@ -70,6 +70,43 @@ fn each_contradiction_is_found_and_named() {
 }
 
 #[test]
+fn sums_that_are_not_those_of_their_rows_are_found() {
+    let hours = || {
+        let row = |pid| usage(process(pid, "curl"), remote("10.0.0.1", 443), 10, 20);
+        let batches = (0..3).map(|n| batch(second(n * 3000), vec![row(1), row(2)]));
+        History::with(batches.collect())
+    };
+    assert_eq!(findings(&hours()), []);
+    let first = "bucket = (SELECT min(bucket) FROM hour_sum)";
+    for (change, expected) in [
+        (
+            format!(
+                "UPDATE hour_sum SET sent_bytes = sent_bytes + 5 WHERE process_id = 1 AND {first}"
+            ),
+            "the sums of the hour of 2026-09-21T14:00:00Z are not those of its rows",
+        ),
+        (
+            format!("DELETE FROM hour_sum WHERE {first}"),
+            "the sums of the hour of 2026-09-21T14:00:00Z are not those of its rows",
+        ),
+        (
+            format!("UPDATE hour_sum SET group_id = 1 WHERE process_id = 1 AND {first}"),
+            "1 sums of hours are of a group that is not that of their process",
+        ),
+    ] {
+        let history = hours();
+        let file = Connection::open(history.path()).unwrap();
+        file.execute_batch(&change).unwrap();
+        let found = findings(&history);
+        assert_eq!(
+            found,
+            [Finding::Contradiction(expected.to_owned())],
+            "{change}"
+        );
+    }
+}
+
+#[test]
 fn a_damaged_page_is_all_that_is_said() {
     let history = history();
     let mut bytes = std::fs::read(history.path()).unwrap();

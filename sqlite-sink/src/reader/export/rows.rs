@@ -75,7 +75,7 @@ fn statement(
             "SELECT position, {} FROM (SELECT {key} AS position, {select} WHERE ",
             quoted.join(", ")
         ),
-        values: Vec::new(),
+        ..Sql::default()
     };
     segment.condition(&mut sql);
     if let Some(filter) = filter {

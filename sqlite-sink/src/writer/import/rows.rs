@@ -15,9 +15,9 @@ use crate::query::Field;
 use crate::tier::{RolledUntil, Tier};
 use crate::writer::bucket::{self, FlowKey, Moved};
 use crate::writer::dimensions::Dimensions;
-use crate::writer::identity;
 use crate::writer::late::Late;
 use crate::writer::{FOLDED_PORT, NO_PORT, NO_REMOTE, OTHER, UNRESOLVED};
+use crate::writer::{identity, needed};
 
 /// More windows than this are looked up again in the file.
 const MAX_REMEMBERED: usize = 65_536;
@@ -82,7 +82,9 @@ impl<'t> Rows<'t> {
         let process_id = if is_one {
             process_id
         } else {
-            identity::alike(self.file, process_id)?
+            let process_id = identity::alike(self.file, process_id)?;
+            needed::see(self.file, process_id, day)?;
+            process_id
         };
         let key = FlowKey {
             process_id,

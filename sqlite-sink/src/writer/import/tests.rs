@@ -23,10 +23,17 @@ fn keep() -> Keep {
     }
 }
 
+fn told() -> Told {
+    Told {
+        top_remotes: Some(2),
+        top_processes: None,
+    }
+}
+
 /// Eight days, a window each half hour, with everything that rows may hold.
 fn long_history() -> History {
     let history = History::new();
-    let mut writer = history.writer().keeping(keep()).telling(Some(2));
+    let mut writer = history.writer().keeping(keep()).telling(told());
     for n in 0..8 * 48 {
         let start = at(n * 30 * MINUTE + 250);
         let window = Window {
@@ -85,7 +92,7 @@ fn import_into(history: &History, text: &str) -> Result<Imported, ImportError> {
         &history.path(),
         &key,
         keep(),
-        Some(2),
+        told(),
         input,
         &mut |_progress| {},
     )
