@@ -12,6 +12,7 @@ mod doctor;
 mod generate;
 mod logging;
 mod man;
+mod next;
 mod output;
 mod report;
 mod rights;
@@ -20,7 +21,7 @@ mod stream;
 mod top;
 mod validate;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -55,12 +56,13 @@ struct Cli {
 enum Command {
     /// Measure, keep history, and serve the page, until stopped (needs root).
     Run(run::Options),
-    /// Show who moves how much right now, in the terminal (needs root).
+    /// Show who moves how much right now, in the terminal (of a running daemon, or as root).
     Top(top::Options),
     /// Show who moved how much, from the history.
     #[command(after_help = report::HELP)]
     Report(report::Options),
-    /// Print what is moved as lines for another program, such as Vector (needs root).
+    /// Print what is moved as lines for another program, such as Vector (of a running daemon, or as
+    /// root).
     Stream(stream::Options),
     /// Check that what is attributed adds up to what the kernel itself counts (needs root).
     Audit(audit::Options),
@@ -77,17 +79,6 @@ enum Command {
     /// Print the manual page, or write one for each command.
     Man(man::Options),
 }
-
-const WHAT_NEXT: &str = "\
-nettally counts which process talks to whom, and how much.
-
-  sudo nettally run     measure, keep history, serve the page at http://127.0.0.1:9797/
-  sudo nettally top     who moves how much right now, in this terminal
-  nettally report       who moved how much, from the history
-  nettally doctor       what this kernel allows, and what would help
-  nettally generate     a configuration file to start from
-  nettally --help       all commands and options
-";
 
 /// Runs the program.
 #[must_use]
@@ -117,10 +108,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     )?;
     let file = ConfigFile(config);
     match command {
-        None => {
-            io::stdout().lock().write_all(WHAT_NEXT.as_bytes())?;
-            Ok(ExitCode::SUCCESS)
-        }
+        None => next::execute(&file),
         Some(Command::Run(options)) => run::execute(options, &file),
         Some(Command::Top(options)) => top::execute(options, &file),
         Some(Command::Report(options)) => report::execute(options, &file),

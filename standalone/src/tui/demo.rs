@@ -127,12 +127,12 @@ fn made_up(second: i64, dice: &mut Dice) -> UsageBatch {
 #[ignore = "needs a terminal; run by the tests in `in_terminal`"]
 async fn top() {
     let asked = |name| std::env::var_os(name).is_some();
-    super::run_source(
-        &MadeUp,
-        Duration::from_secs(1),
-        asked("DEMO_ONCE"),
-        asked("DEMO_JSON"),
-    )
-    .await
-    .unwrap();
+    let options = super::TopOptions {
+        once: asked("DEMO_ONCE"),
+        json: asked("DEMO_JSON"),
+        filter: None,
+        filter_text: String::new(),
+        interval: Duration::from_secs(1),
+    };
+    super::run(&MadeUp, options).await.unwrap();
 }

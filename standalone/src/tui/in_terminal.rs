@@ -116,12 +116,12 @@ fn a_key_is_answered_before_the_next_window() {
     let tmux = Tmux::start("");
     tmux.wait_for("table", |picture| picture.contains("chronyd"));
     let keys = [
-        ("c", "totals  by pid"),
-        ("g", "totals  by app"),
-        ("c", "rates  by app"),
-        ("g", "rates  by name"),
-        ("g", "rates  by pid"),
-        ("h", "nettally › health"),
+        ("c", "totals by pid"),
+        ("g", "totals by app"),
+        ("c", "rates by app"),
+        ("g", "rates by name"),
+        ("g", "rates by pid"),
+        ("h", "MEASURED BY"),
         ("?", "nettally › keys"),
     ];
     let quick = keys.iter().filter(|(key, shown)| {

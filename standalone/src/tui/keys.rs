@@ -2,6 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::model::Tab;
 use super::model::settings::Protocols;
 
 /// What a key asks for.
@@ -17,7 +18,9 @@ pub(crate) enum Action {
     Pause,
     Measure,
     Group,
-    Health,
+    Span,
+    Show(Tab),
+    Beside(Side),
     Help,
     Quit,
 }
@@ -31,6 +34,13 @@ pub(crate) enum Step {
     PageDown,
     First,
     Last,
+}
+
+/// Which way around the tabs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Next,
+    Previous,
 }
 
 /// How the order changes.
@@ -82,11 +92,60 @@ const fn control(character: char) -> Key {
 /// Footer order is table order; a narrow footer drops words from the end but keeps help and quit.
 pub(crate) const BINDINGS: &[Binding] = &[
     Binding {
+        action: Action::Beside(Side::Next),
+        keys: &[key(KeyCode::Tab)],
+        shown: "Tab",
+        footer: "",
+        help: "next tab",
+    },
+    Binding {
+        action: Action::Beside(Side::Previous),
+        keys: &[key(KeyCode::BackTab)],
+        shown: "S-Tab",
+        footer: "",
+        help: "previous tab",
+    },
+    Binding {
+        action: Action::Show(Tab::Processes),
+        keys: &[char('1')],
+        shown: "1",
+        footer: "",
+        help: "processes",
+    },
+    Binding {
+        action: Action::Show(Tab::Remotes),
+        keys: &[char('2')],
+        shown: "2",
+        footer: "",
+        help: "all remotes",
+    },
+    Binding {
+        action: Action::Show(Tab::Process),
+        keys: &[char('3')],
+        shown: "3",
+        footer: "",
+        help: "the selected process",
+    },
+    Binding {
+        action: Action::Show(Tab::Chart),
+        keys: &[char('4')],
+        shown: "4",
+        footer: "",
+        help: "rates over time",
+    },
+    Binding {
+        action: Action::Show(Tab::Health),
+        keys: &[char('5'), char('h')],
+        shown: "5 h",
+        footer: "",
+        help: "health and losses",
+    },
+    Binding {
         action: Action::Open,
         keys: &[key(KeyCode::Enter)],
         shown: "Enter",
         footer: "details",
-        help: "who it is, its remotes",
+        help: "open; who talks to it",
     },
     Binding {
         action: Action::Identity,
@@ -107,7 +166,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         keys: &[char('/')],
         shown: "/",
         footer: "filter",
-        help: "filter by text",
+        help: "filter, see below",
     },
     Binding {
         action: Action::Sort(Turn::Right),
@@ -187,11 +246,11 @@ pub(crate) const BINDINGS: &[Binding] = &[
         help: "only link-layer frames",
     },
     Binding {
-        action: Action::Health,
-        keys: &[char('h')],
-        shown: "h",
-        footer: "health",
-        help: "health and losses",
+        action: Action::Span,
+        keys: &[char('z')],
+        shown: "z",
+        footer: "span",
+        help: "span of the chart",
     },
     Binding {
         action: Action::Move(Step::Up),

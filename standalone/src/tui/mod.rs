@@ -1,6 +1,6 @@
 //! The terminal screen of `nettally top`, and its output for scripts.
 //!
-//! `feed` is where the numbers come from (today an own collector), `model` what is known and what
+//! `feed` is where the numbers come from (a daemon or an own collector), `model` what is known and what
 //! the person has chosen, `update` what an event does to it, `view` the picture of it, `screen` the
 //! only code that touches the terminal. `print` writes tables and JSON instead.
 
@@ -24,47 +24,83 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use anyhow::bail;
-use nettally_source::{ProcessNetworkConfig, SourceConfig};
+use nettally_source::SourceConfig;
+use nettally_sqlite_sink::Filter;
 
+use crate::client::Daemon;
 use feed::Feed;
+use model::settings::Settings;
+use model::sieve::Sieve;
 use stop::StopSignals;
 
 /// What `nettally top` was asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopOptions {
-    /// The collector to run.
-    pub source: ProcessNetworkConfig,
     /// Print one window and end.
     pub once: bool,
     /// Print JSON; without `once`, a line for each window.
     pub json: bool,
+    /// What is shown or printed at first.
+    pub filter: Option<Filter>,
+    /// The filter as it was written.
+    pub filter_text: String,
+    /// Between two windows.
+    pub interval: Duration,
 }
 
-/// Runs `nettally top` until the person, the reader of its output or a signal ends it.
-pub async fn run(options: TopOptions) -> anyhow::Result<()> {
-    let TopOptions { source, once, json } = options;
-    let interval = Duration::from_secs_f64(source.scrape_interval_secs.clamp(0.0, 3600.0));
-    run_source(&source, interval, once, json).await
-}
-
-async fn run_source(
-    source: &dyn SourceConfig,
-    interval: Duration,
-    once: bool,
-    json: bool,
-) -> anyhow::Result<()> {
-    if !once && !json && !std::io::stdout().is_terminal() {
-        bail!(
-            "standard output is not a terminal; use --once for a table, --json for one line a \
-             window, or both"
-        );
-    }
+/// Runs `nettally top` with a collector of its own, until the person, the reader of its output or a
+/// signal ends it.
+///
+/// # Errors
+/// It could not start, or ended for another reason.
+pub async fn run(source: &dyn SourceConfig, options: TopOptions) -> anyhow::Result<()> {
+    let options = options.checked()?;
     // Before the collector starts, so that a signal can never end us without its last window.
     let signals = StopSignals::listen()?;
     let feed = Feed::collect(source).await?;
-    match (once, json) {
-        (true, json) => print::once(feed, interval, json, signals).await,
-        (false, true) => print::lines(feed, signals).await,
-        (false, false) => screen::show(feed, interval, signals).await,
+    options.show(feed, signals).await
+}
+
+/// Runs `nettally top` with the numbers of a daemon.
+///
+/// # Errors
+/// As [`run`], and if the daemon ends.
+pub async fn attach(daemon: Daemon, options: TopOptions) -> anyhow::Result<()> {
+    let options = options.checked()?;
+    let signals = StopSignals::listen()?;
+    let feed = Feed::attach(daemon).await?;
+    options.show(feed, signals).await
+}
+
+impl TopOptions {
+    fn checked(self) -> anyhow::Result<Self> {
+        if !self.once && !self.json && !std::io::stdout().is_terminal() {
+            bail!(
+                "standard output is not a terminal; use --once for a table, --json for one line a \
+                 window, or both"
+            );
+        }
+        Ok(self)
+    }
+
+    async fn show(self, feed: Feed, signals: StopSignals) -> anyhow::Result<()> {
+        let Self {
+            once,
+            json,
+            filter,
+            filter_text,
+            interval,
+        } = self;
+        match (once, json) {
+            (true, json) => print::once(feed, interval, json, filter, signals).await,
+            (false, true) => print::lines(feed, filter, signals).await,
+            (false, false) => {
+                let settings = Settings {
+                    filter: Sieve::of(filter_text),
+                    ..Settings::default()
+                };
+                screen::show(feed, interval, settings, signals).await
+            }
+        }
     }
 }

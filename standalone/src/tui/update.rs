@@ -7,13 +7,16 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use nettally_source::{HealthReport, ProcessId};
 
 use super::feed::Delivery;
-use super::keys::{Action, Step, Turn, action};
+use super::keys::{Action, Side, Step, Turn, action};
+use super::model::chart::Past;
+use super::model::daemon::DaemonHealth;
 use super::model::settings::{Columns, Identity, Measure, Order};
-use super::model::{Cursor, Model, Screen, Size};
+use super::model::sieve::Sieve;
+use super::model::{Chosen, Cursor, Model, Size, Subject, Tab};
 use super::view;
 
 /// The longest filter that can be typed.
-const FILTER_CHARS: usize = 128;
+const FILTER_CHARS: usize = 256;
 
 /// Something happened.
 #[derive(Clone, Debug)]
@@ -22,6 +25,10 @@ pub(crate) enum Message {
     Resize(Size),
     Usage(Delivery),
     Health(Arc<HealthReport>),
+    /// The daemon has said how it is.
+    Daemon(Box<DaemonHealth>),
+    /// The daemon has said what it remembers.
+    Past(Subject, Past),
     /// These processes have ended.
     Gone(Vec<ProcessId>),
     /// For how long nothing has come, if that is longer than it should be.
@@ -43,6 +50,8 @@ pub(crate) fn update(model: &mut Model, message: Message) {
         Message::Resize(size) => model.size = size,
         Message::Usage(Delivery { batch, windows }) => model.ledger.read(&batch, windows),
         Message::Health(report) => model.health = Some(report),
+        Message::Daemon(health) => model.daemon = Some(*health),
+        Message::Past(subject, past) => model.past = Some((subject, past)),
         Message::Gone(ids) => model.ledger.mark_gone(&ids),
         Message::Silent(duration) => model.silent_for = duration,
     }
@@ -53,7 +62,10 @@ fn act(model: &mut Model, action: Action) {
         Action::Quit => model.quit = true,
         Action::Help => model.help = true,
         Action::Back => back(model),
-        Action::Health => toggle_health(model),
+        Action::Show(tab) => show(model, tab),
+        Action::Beside(Side::Next) => show(model, model.tab.moved(1)),
+        Action::Beside(Side::Previous) => show(model, model.tab.moved(-1)),
+        Action::Filter => model.typing = Some(model.settings.filter.clone()),
         Action::Pause => {
             model.paused = match model.paused {
                 Some(_) => None,
@@ -72,46 +84,62 @@ fn act(model: &mut Model, action: Action) {
         | Action::Move(_)
         | Action::Sort(_)
         | Action::Group
-        | Action::Filter => {
-            act_on_table(model, action);
-        }
+        | Action::Span => act_on_tab(model, action),
     }
 }
 
-/// Actions that mean something else, or nothing, where another table is shown.
-fn act_on_table(model: &mut Model, action: Action) {
-    match (&model.screen, action) {
-        (Screen::Processes | Screen::Remotes { .. }, Action::Filter) => {
-            model.typing = Some(model.filter().to_owned());
+/// Actions that mean something else, or nothing, where something else is shown.
+fn act_on_tab(model: &mut Model, action: Action) {
+    match (model.tab, action) {
+        (Tab::Processes, Action::Open) => {
+            choose(model);
+            if model.chosen.is_some() {
+                model.tab = Tab::Process;
+            }
         }
-        (Screen::Processes, Action::Open) => open(model),
-        (Screen::Processes, Action::Group) => {
+        (Tab::Processes, Action::Group) => {
             model.process_cursor = Cursor::default();
             model.settings.grouping = model.settings.grouping.next();
         }
-        (Screen::Processes, Action::Sort(turn)) => turned(&mut model.settings.process_order, turn),
-        (Screen::Remotes { .. }, Action::Identity) => {
+        (Tab::Processes, Action::Sort(turn)) => turned(&mut model.settings.process_order, turn),
+        (Tab::Remotes, Action::Open) => open_remote(model),
+        (Tab::Remotes, Action::Sort(turn)) => turned(&mut model.settings.peer_order, turn),
+        (Tab::Process, Action::Identity) => {
             model.settings.identity = match model.settings.identity {
                 Identity::Brief => Identity::Whole,
                 Identity::Whole => Identity::Brief,
             };
         }
-        (Screen::Remotes { .. }, Action::Sort(turn)) => {
-            turned(&mut model.settings.remote_order, turn);
-        }
-        (Screen::Processes, Action::Move(step)) => {
+        (Tab::Process, Action::Sort(turn)) => turned(&mut model.settings.remote_order, turn),
+        (Tab::Chart, Action::Span) => model.settings.span = model.settings.span.next(),
+        (tab, Action::Move(step)) => walk_on(model, tab, step),
+        _ => {}
+    }
+}
+
+fn walk_on(model: &mut Model, tab: Tab, step: Step) {
+    let page = view::page(model);
+    match (tab, &model.chosen) {
+        (Tab::Processes, _) => {
             let rows = model.process_table().rows;
             let keys: Vec<_> = rows.into_iter().map(|row| row.key).collect();
-            let page = view::page(model);
             walk(&mut model.process_cursor, &keys, step, page);
         }
-        (Screen::Remotes { of, title: _ }, Action::Move(step)) => {
+        (Tab::Remotes, _) => {
+            let rows = model.peer_table().rows;
+            let keys: Vec<_> = rows.into_iter().map(|row| row.key).collect();
+            walk(&mut model.peer_cursor, &keys, step, page);
+        }
+        (Tab::Process, Some(Chosen { of, title: _ })) => {
             let rows = model.remote_table(of).rows;
             let keys: Vec<_> = rows.into_iter().map(|row| row.flow).collect();
-            let page = view::page(model);
             walk(&mut model.remote_cursor, &keys, step, page);
         }
-        _ => {}
+        (Tab::Health, _) => {
+            let last = view::health_lines(model).saturating_sub(1);
+            model.health_scroll = stepped(model.health_scroll, step, page).min(last);
+        }
+        (Tab::Process, None) | (Tab::Chart, _) => {}
     }
 }
 
@@ -127,70 +155,123 @@ fn walk<K: Clone + PartialEq>(cursor: &mut Cursor<K>, keys: &[K], step: Step, pa
     let Some(here) = cursor.place(keys) else {
         return;
     };
-    let there = match step {
+    cursor.put(keys, stepped(here, step, page));
+}
+
+fn stepped(here: usize, step: Step, page: usize) -> usize {
+    match step {
         Step::Up => here.saturating_sub(1),
         Step::Down => here + 1,
         Step::PageUp => here.saturating_sub(page),
         Step::PageDown => here + page,
         Step::First => 0,
         Step::Last => usize::MAX,
-    };
-    cursor.put(keys, there);
+    }
 }
 
-fn open(model: &mut Model) {
+fn show(model: &mut Model, tab: Tab) {
+    match (model.tab, tab) {
+        (Tab::Health, Tab::Health) => model.tab = Tab::Processes,
+        (Tab::Processes, Tab::Process) => {
+            choose(model);
+            model.tab = Tab::Process;
+        }
+        (_, Tab::Process) => {
+            if model.chosen.is_none() {
+                choose(model);
+            }
+            model.tab = Tab::Process;
+        }
+        (_, tab) => model.tab = tab,
+    }
+}
+
+/// The selected row becomes the one that the tab of one process is about.
+fn choose(model: &mut Model) {
     let mut rows = model.process_table().rows;
     let keys: Vec<_> = rows.iter().map(|row| row.key.clone()).collect();
     if let Some(index) = model.process_cursor.place(&keys) {
         let row = rows.swap_remove(index);
         // Whoever comes back finds the same process selected.
         model.process_cursor.put(&keys, index);
-        model.remote_cursor = Cursor::default();
-        model.settings.remote_filter.clear();
-        model.screen = Screen::Remotes {
+        if model
+            .chosen
+            .as_ref()
+            .is_none_or(|chosen| chosen.of != row.key)
+        {
+            model.remote_cursor = Cursor::default();
+        }
+        model.chosen = Some(Chosen {
             title: view::title_of(&row),
             of: row.key,
-        };
+        });
     }
 }
 
+/// Shows who talks to the selected remote.
+fn open_remote(model: &mut Model) {
+    let keys: Vec<_> = model
+        .peer_table()
+        .rows
+        .into_iter()
+        .map(|row| row.key)
+        .collect();
+    if let Some(index) = model.peer_cursor.place(&keys) {
+        let key = keys[index];
+        model.peer_cursor.put(&keys, index);
+        let port = key.remote.port();
+        let port = port.map(|port| format!(" and remote_port={port}"));
+        model.settings.filter = Sieve::of(format!(
+            "remote_ip={}{} and protocol={}",
+            key.remote.ip_text(),
+            port.unwrap_or_default(),
+            key.protocol
+        ));
+        model.process_cursor = Cursor::default();
+        model.tab = Tab::Processes;
+    }
+}
+
+/// One level up, or without the filter, or the first tab.
 fn back(model: &mut Model) {
-    if model.screen == Screen::Health {
-        model.screen = Screen::Processes;
-    } else if !model.filter().is_empty() {
-        model.filter_mut().clear();
-    } else {
-        model.screen = Screen::Processes;
+    match model.tab {
+        Tab::Process | Tab::Health | Tab::Chart => model.tab = Tab::Processes,
+        Tab::Processes | Tab::Remotes if !model.settings.filter.is_empty() => {
+            model.settings.filter = Sieve::default();
+        }
+        Tab::Processes | Tab::Remotes => model.tab = Tab::Processes,
     }
-}
-
-fn toggle_health(model: &mut Model) {
-    model.screen = match model.screen {
-        Screen::Health => Screen::Processes,
-        Screen::Processes | Screen::Remotes { .. } => Screen::Health,
-    };
 }
 
 fn type_filter(model: &mut Model, event: KeyEvent) {
     let control = event.modifiers.contains(KeyModifiers::CONTROL);
+    let mut text = model.settings.filter.text().to_owned();
     #[expect(clippy::wildcard_enum_match_arm, reason = "a keyboard has many keys")]
     match event.code {
-        KeyCode::Enter => model.typing = None,
+        KeyCode::Enter => {
+            model.typing = None;
+            return;
+        }
         KeyCode::Esc => {
             if let Some(before) = model.typing.take() {
-                *model.filter_mut() = before;
+                model.settings.filter = before;
             }
+            return;
         }
-        KeyCode::Char('c') if control => model.quit = true,
-        KeyCode::Char('u') if control => model.filter_mut().clear(),
+        KeyCode::Char('c') if control => {
+            model.quit = true;
+            return;
+        }
+        KeyCode::Char('u') if control => text.clear(),
         KeyCode::Backspace => {
-            model.filter_mut().pop();
+            text.pop();
         }
-        KeyCode::Char(character) if !control && model.filter().chars().count() < FILTER_CHARS => {
-            model.filter_mut().push(character);
+        KeyCode::Char(character) if !control && text.chars().count() < FILTER_CHARS => {
+            text.push(character);
         }
-        _ => {}
+        _ => return,
     }
+    model.settings.filter = Sieve::of(text);
 }
 
 #[cfg(test)]

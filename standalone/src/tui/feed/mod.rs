@@ -1,17 +1,23 @@
-//! Where the screen's numbers come from. Today: an own collector in this process. A feed that reads
-//! from a running daemon has the same methods.
+//! Where the screen's numbers come from: a collector in this process, or a daemon that runs already.
 
+mod daemon;
 mod mailbox;
 mod merge;
 mod presence;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
+use futures::future::BoxFuture;
 use nettally_source::{ProcessId, ShutdownSignal, SourceConfig, SourceContext};
 use tokio::task::JoinHandle;
 
+use super::model::chart::Past;
+use super::model::daemon::DaemonHealth;
+use super::model::{Origin, Subject};
+use crate::client::Daemon;
 use mailbox::Mailbox;
 pub(crate) use mailbox::{Delivery, Update, mailbox};
 pub(crate) use merge::merge;
@@ -22,11 +28,12 @@ const PENDING_WINDOWS: usize = 8;
 /// How long the collector may take for its last window.
 const LAST_WINDOW: Duration = Duration::from_secs(5);
 
-/// A running collector and what it has delivered.
+/// A running collector or daemon, and what it has delivered.
 pub(crate) struct Feed {
     mailbox: Mailbox,
     stop: Option<nettally_source::pipeline::shutdown::ShutdownTrigger>,
-    collector: JoinHandle<Result<(), ()>>,
+    task: JoinHandle<anyhow::Result<()>>,
+    daemon: Option<Arc<Daemon>>,
 }
 
 impl Feed {
@@ -53,8 +60,48 @@ impl Feed {
         Ok(Self {
             mailbox,
             stop: Some(stop),
-            collector: tokio::spawn(run),
+            task: tokio::spawn(async {
+                run.await
+                    .map_err(|()| anyhow!("the collector ended by an error, which it logged"))
+            }),
+            daemon: None,
         })
+    }
+
+    /// Follows a daemon.
+    pub(crate) async fn attach(daemon: Daemon) -> anyhow::Result<Self> {
+        let lines = daemon.stream("format=events").await?;
+        let (outlet, mailbox) = mailbox(PENDING_WINDOWS);
+        let (stop, shutdown) = ShutdownSignal::wired();
+        Ok(Self {
+            mailbox,
+            stop: Some(stop),
+            task: tokio::spawn(daemon::follow(lines, outlet, shutdown)),
+            daemon: Some(Arc::new(daemon)),
+        })
+    }
+
+    /// Whose numbers these are.
+    pub(crate) fn origin(&self) -> Origin {
+        match self.daemon {
+            None => Origin::Own,
+            Some(_) => Origin::Daemon,
+        }
+    }
+
+    /// What the daemon remembers of the last hour; `None` without one.
+    pub(crate) fn past(
+        &self,
+        subject: Subject,
+    ) -> Option<BoxFuture<'static, anyhow::Result<Past>>> {
+        let daemon = Arc::clone(self.daemon.as_ref()?);
+        Some(Box::pin(daemon::past(daemon, subject)))
+    }
+
+    /// How the daemon is; `None` without one.
+    pub(crate) fn health(&self) -> Option<BoxFuture<'static, anyhow::Result<DaemonHealth>>> {
+        let daemon = Arc::clone(self.daemon.as_ref()?);
+        Some(Box::pin(daemon::health(daemon)))
     }
 
     /// The next update; `None` after the collector's last. Nothing is lost if the future is dropped.
@@ -74,14 +121,14 @@ impl Feed {
         }
     }
 
-    /// Waits for the collector's end, after [`Feed::stop`] or when [`Feed::next`] gave `None`.
+    /// Waits for the end, after [`Feed::stop`] or when [`Feed::next`] gave `None`.
     pub(crate) async fn join(mut self) -> anyhow::Result<()> {
         let asked = self.stop.is_none();
         self.stop();
-        match tokio::time::timeout(LAST_WINDOW, self.collector).await {
+        match tokio::time::timeout(LAST_WINDOW, self.task).await {
             Ok(Ok(Ok(()))) if asked => Ok(()),
             Ok(Ok(Ok(()))) => bail!("the collector ended without being asked to"),
-            Ok(Ok(Err(()))) => bail!("the collector ended by an error, which it logged"),
+            Ok(Ok(Err(error))) => Err(error),
             Ok(Err(panic)) => Err(panic).context("the collector ended by a bug"),
             Err(_elapsed) => bail!(
                 "the collector did not end within {} s",

@@ -104,6 +104,17 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Of which no more is known than the newest window.
+    pub(crate) fn of(total: Bytes, now: Rate) -> Self {
+        let mut course = Course::default();
+        course.push(now);
+        Self {
+            total,
+            course,
+            window: Bytes::default(),
+        }
+    }
+
     /// Adds to the window that is being read.
     pub(crate) fn add(&mut self, bytes: Bytes) {
         self.total += bytes;

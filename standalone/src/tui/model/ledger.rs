@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use nettally_source::{Process, ProcessId, Protocol, Remote, UsageBatch, Window};
 
 use super::amount::{Bytes, Tally};
+use super::chart::Record;
 use super::settings::Protocols;
 
 /// Windows for which a process that has ended stays on the list, dimmed.
@@ -29,6 +30,8 @@ pub(crate) struct Ledger {
     pub(crate) exited: Exited,
     /// All of it.
     pub(crate) total: BTreeMap<Protocol, Tally>,
+    /// When it was moved.
+    pub(crate) record: Record,
     /// Windows read.
     pub(crate) windows: u64,
     /// Windows that lost their border because the screen was late.
@@ -103,6 +106,7 @@ impl Ledger {
             start: self.started().unwrap_or(start),
             end,
         });
+        self.record.push(batch.window, &batch.usage);
         for usage in &batch.usage {
             let bytes = Bytes {
                 sent: usage.sent_bytes,

@@ -5,12 +5,10 @@ use std::collections::HashMap;
 
 use nettally_source::{Process, ProcessId, Protocol, Remote};
 
-#[cfg(test)]
-use super::amount::Bytes;
-use super::amount::Tally;
-use super::ledger::{Account, Exited, Ledger};
+use super::amount::{Bytes, Rate, Tally};
+use super::ledger::{Account, Exited, Flow, FlowKey, Ledger};
 use super::settings::{Grouping, Measure, Order, ProcessSort, Protocols, Settings};
-use crate::identity::{app, app_title, matches, user};
+use crate::identity::{app, app_title, user};
 
 /// What a row stands for; stays the same while numbers change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,29 +77,33 @@ pub(crate) struct Aside {
 
 /// The ledger as rows.
 pub(crate) fn processes(ledger: &Ledger, settings: &Settings) -> ProcessTable {
-    let wanted = |protocol: Protocol| settings.protocols.has(protocol);
+    let wanted = |protocol: Protocol| settings.wants(protocol);
     let mut table = ProcessTable::default();
     for (_, tally) in ledger.total.iter().filter(|(p, _)| wanted(**p)) {
         table.total.overlay(tally);
     }
-    table.exited = exited(&ledger.exited, settings.protocols);
-    if settings.protocols == Protocols::All {
+    table.exited = exited(&ledger.exited, settings);
+    if settings.protocols == Protocols::All && !settings.filter.names_protocol() {
         table.outside = outside(ledger);
     }
-    let needle = settings.process_filter.to_lowercase();
     let mut groups: HashMap<RowKey, Group<'_>> = HashMap::new();
     for account in ledger.processes.values() {
         if !account.by_protocol.keys().any(|&p| wanted(p)) {
             continue;
         }
-        if matches(&account.process, &needle) {
+        let Sifted {
+            member,
+            hidden,
+            hides,
+        } = sifted(account, ledger, settings);
+        if hides {
+            table.hidden.tally.overlay(&hidden);
+        }
+        if let Some(member) = member {
             let key = RowKey::of(&account.process, settings.grouping);
-            groups.entry(key).or_default().accounts.push(account);
+            groups.entry(key).or_default().members.push(member);
         } else {
             table.hidden.count += 1;
-            for (_, tally) in account.by_protocol.iter().filter(|(p, _)| wanted(**p)) {
-                table.hidden.tally.overlay(tally);
-            }
         }
     }
     table.rows = groups
@@ -119,13 +121,13 @@ pub(crate) fn processes(ledger: &Ledger, settings: &Settings) -> ProcessTable {
     table
 }
 
-fn exited(exited: &Exited, protocols: Protocols) -> Aside {
+fn exited(exited: &Exited, settings: &Settings) -> Aside {
     let mut aside = Aside {
-        count: exited.count(protocols),
+        count: exited.count(settings.protocols),
         tally: Tally::default(),
     };
     for (&protocol, &bytes) in &exited.bytes {
-        if protocols.has(protocol) {
+        if settings.wants(protocol) {
             aside.tally.total += bytes;
         }
     }
@@ -147,29 +149,104 @@ fn outside(ledger: &Ledger) -> Aside {
     outside
 }
 
+/// What a filter lets through of one process.
+struct Member<'a> {
+    account: &'a Account,
+    tally: Tally,
+    protocols: Vec<Protocol>,
+    flows: Vec<(&'a FlowKey, &'a Flow)>,
+    /// Flows that are no longer kept apart.
+    folded: u64,
+}
+
+struct Sifted<'a> {
+    /// `None` if nothing of it is let through.
+    member: Option<Member<'a>>,
+    /// The rest.
+    hidden: Tally,
+    /// Whether there is a rest.
+    hides: bool,
+}
+
+fn sifted<'a>(account: &'a Account, ledger: &Ledger, settings: &Settings) -> Sifted<'a> {
+    let wanted = |protocol: Protocol| settings.wants(protocol);
+    let by_flow = settings.filter.is_of_flows();
+    let mut member = Member {
+        account,
+        tally: Tally::default(),
+        protocols: Vec::new(),
+        flows: Vec::new(),
+        folded: 0,
+    };
+    let (mut hidden, mut hides) = (Tally::default(), false);
+    let flows = account.flows.iter().filter(|(f, _)| wanted(f.protocol));
+    if by_flow {
+        let (mut shown, mut aside) = ((Bytes::default(), Bytes::default()), Bytes::default());
+        let mut aside_now = Bytes::default();
+        for (key, flow) in flows {
+            let now = if flow.last_window == ledger.windows {
+                flow.last
+            } else {
+                Bytes::default()
+            };
+            if settings.filter.has_flow(&account.process, *key) {
+                shown.0 += flow.total;
+                shown.1 += now;
+                member.protocols.push(key.protocol);
+                member.flows.push((key, flow));
+            } else {
+                hides = true;
+                aside += flow.total;
+                aside_now += now;
+            }
+        }
+        // Of what is folded, the remotes are not known.
+        for (_, &bytes) in account.folded.bytes.iter().filter(|(p, _)| wanted(**p)) {
+            hides = true;
+            aside += bytes;
+        }
+        let rate = |bytes| Rate::of(bytes, ledger.window_secs);
+        member.tally = Tally::of(shown.0, rate(shown.1));
+        hidden = Tally::of(aside, rate(aside_now));
+    } else {
+        let lets = |protocol| settings.filter.has_process(&account.process, protocol);
+        for (&protocol, tally) in account.by_protocol.iter().filter(|(p, _)| wanted(**p)) {
+            if lets(protocol) {
+                member.tally.overlay(tally);
+                member.protocols.push(protocol);
+                member.folded += account.folded.flows.get(&protocol).copied().unwrap_or(0);
+            } else {
+                hides = true;
+                hidden.overlay(tally);
+            }
+        }
+        member.flows = flows.filter(|(key, _)| lets(key.protocol)).collect();
+    }
+    Sifted {
+        member: (!member.protocols.is_empty()).then_some(member),
+        hidden,
+        hides,
+    }
+}
+
 #[derive(Default)]
 struct Group<'a> {
-    accounts: Vec<&'a Account>,
+    members: Vec<Member<'a>>,
 }
 
 impl Group<'_> {
     fn row(mut self, key: RowKey, window: u64, settings: &Settings) -> ProcessRow {
-        let wanted = |protocol: Protocol| settings.protocols.has(protocol);
-        self.accounts
-            .sort_unstable_by_key(|account| account.process.id);
+        self.members
+            .sort_unstable_by_key(|member| member.account.process.id);
         let mut tally = Tally::default();
         let mut protocols = Vec::new();
         let mut remotes = Vec::new();
         let mut folded = 0;
-        for account in &self.accounts {
-            for (&protocol, part) in account.by_protocol.iter().filter(|(p, _)| wanted(**p)) {
-                tally.overlay(part);
-                protocols.push(protocol);
-            }
-            for (&protocol, &flows) in &account.folded.flows {
-                folded += if wanted(protocol) { flows } else { 0 };
-            }
-            for (flow, bytes) in account.flows.iter().filter(|(f, _)| wanted(f.protocol)) {
+        for member in &self.members {
+            tally.overlay(&member.tally);
+            protocols.extend_from_slice(&member.protocols);
+            folded += member.folded;
+            for (flow, bytes) in &member.flows {
                 let weight = match settings.measure {
                     Measure::Rate if bytes.last_window == window => bytes.last.both(),
                     Measure::Rate => 0,
@@ -185,7 +262,8 @@ impl Group<'_> {
         let busiest = busiest.map(|&(remote, _)| remote);
         remotes.dedup_by_key(|&mut (remote, _)| remote);
         remotes.retain(|&(remote, _)| remote != Remote::None);
-        let first = &self.accounts.first().expect("a group has a member").process;
+        let first = self.members.first().expect("a group has a member");
+        let first = &first.account.process;
         let name = match &key {
             RowKey::Process(_) => first.name.clone(),
             RowKey::App(app) => app_title(app).to_owned(),
@@ -194,20 +272,28 @@ impl Group<'_> {
         ProcessRow {
             key,
             name,
-            pids: self.accounts.iter().map(|a| a.process.id.pid).collect(),
+            pids: self
+                .members
+                .iter()
+                .map(|member| member.account.process.id.pid)
+                .collect(),
             user: self.common(user),
             exe: self.common(|process| process.exe.clone()),
             protocols,
             tally,
             remotes: folded + remotes.len() as u64,
             busiest,
-            gone: self.accounts.iter().all(|a| a.gone_windows.is_some()),
+            gone: self
+                .members
+                .iter()
+                .all(|member| member.account.gone_windows.is_some()),
         }
     }
 
     /// What all members share.
     fn common(&self, of: impl Fn(&Process) -> Option<String>) -> Option<String> {
-        let mut values = self.accounts.iter().map(|account| of(&account.process));
+        let members = self.members.iter();
+        let mut values = members.map(|member| of(&member.account.process));
         let first = values.next()?;
         values.all(|value| value == first).then_some(first)?
     }

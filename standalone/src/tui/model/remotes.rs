@@ -39,7 +39,7 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    fn add(&mut self, count: u64, rate: Rate, total: Bytes) {
+    pub(super) fn add(&mut self, count: u64, rate: Rate, total: Bytes) {
         self.count += count;
         self.rate = self.rate + rate;
         self.total += total;
@@ -57,13 +57,13 @@ pub(crate) fn accounts<'a>(
 
 /// The remotes of `key`.
 pub(crate) fn remotes(ledger: &Ledger, key: &RowKey, settings: &Settings) -> RemoteTable {
-    let wanted = |protocol: Protocol| settings.protocols.has(protocol);
-    let needle = settings.remote_filter.to_lowercase();
+    let wanted = |protocol: Protocol| settings.wants(protocol);
     let mut table = RemoteTable::default();
-    let mut flows: HashMap<FlowKey, (Bytes, Bytes)> = HashMap::new();
+    let mut flows: HashMap<(FlowKey, bool), (Bytes, Bytes)> = HashMap::new();
     for account in accounts(ledger, key) {
         for (&flow, bytes) in account.flows.iter().filter(|(f, _)| wanted(f.protocol)) {
-            let (last, total) = flows.entry(flow).or_default();
+            let is_shown = settings.filter.has_flow(&account.process, flow);
+            let (last, total) = flows.entry((flow, is_shown)).or_default();
             *total += bytes.total;
             if bytes.last_window == ledger.windows {
                 *last += bytes.last;
@@ -77,10 +77,10 @@ pub(crate) fn remotes(ledger: &Ledger, key: &RowKey, settings: &Settings) -> Rem
             }
         }
     }
-    for (flow, (last, total)) in flows {
+    for ((flow, is_shown), (last, total)) in flows {
         let rate = Rate::of(last, ledger.window_secs);
         table.total.add(1, rate, total);
-        if matches(flow, &needle) {
+        if is_shown {
             table.rows.push(RemoteRow { flow, rate, total });
         } else {
             table.hidden.add(1, rate, total);
@@ -89,14 +89,6 @@ pub(crate) fn remotes(ledger: &Ledger, key: &RowKey, settings: &Settings) -> Rem
     let (order, measure) = (settings.remote_order, settings.measure);
     table.rows.sort_by(|a, b| compare(a, b, order, measure));
     table
-}
-
-fn matches(flow: FlowKey, needle: &str) -> bool {
-    needle.is_empty()
-        || endpoint(flow.remote).contains(needle)
-        || flow
-            .local_port()
-            .is_some_and(|port| port.to_string().contains(needle))
 }
 
 /// `192.0.2.1:443`, `[2001:db8::1]:443` or a word.
@@ -156,7 +148,7 @@ mod tests {
             1,
         );
         let settings = Settings {
-            remote_filter: "2001".to_owned(),
+            filter: crate::tui::model::sieve::Sieve::of("2001"),
             ..Settings::default()
         };
         let table = remotes(&ledger, &RowKey::Name("curl".to_owned()), &settings);

@@ -2,19 +2,31 @@
 
 use nettally_source::Protocol;
 
+use super::chart::Span;
+use super::sieve::Sieve;
+
 /// Everything that changes what is shown, not what is counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) grouping: Grouping,
     pub(crate) measure: Measure,
     pub(crate) protocols: Protocols,
-    /// Text that a process must have in its name, PID, user, or what else is known of it.
-    pub(crate) process_filter: String,
-    /// Text that a remote must have in its address.
-    pub(crate) remote_filter: String,
+    /// Holds on every tab.
+    pub(crate) filter: Sieve,
     pub(crate) process_order: Order<ProcessSort>,
     pub(crate) remote_order: Order<RemoteSort>,
+    pub(crate) peer_order: Order<PeerSort>,
+    pub(crate) span: Span,
     pub(crate) identity: Identity,
+}
+
+impl Settings {
+    /// Whether a protocol is shown and summed up. A filter that names one decides by itself, frames
+    /// included.
+    pub(crate) fn wants(&self, protocol: Protocol) -> bool {
+        self.protocols.has(protocol)
+            || self.protocols == Protocols::All && self.filter.names_protocol()
+    }
 }
 
 /// Which protocols are shown and summed up.
@@ -166,6 +178,35 @@ impl Columns for RemoteSort {
     fn is_text(self) -> bool {
         match self {
             Self::Remote | Self::LocalPort => true,
+            Self::Sent | Self::Received | Self::Traffic => false,
+        }
+    }
+}
+
+/// Sortable columns of all remotes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum PeerSort {
+    Remote,
+    Sent,
+    Received,
+    /// Both directions; shown as the share.
+    #[default]
+    Traffic,
+    Apps,
+}
+
+impl Columns for PeerSort {
+    const ALL: &'static [Self] = &[
+        Self::Remote,
+        Self::Sent,
+        Self::Received,
+        Self::Traffic,
+        Self::Apps,
+    ];
+
+    fn is_text(self) -> bool {
+        match self {
+            Self::Remote | Self::Apps => true,
             Self::Sent | Self::Received | Self::Traffic => false,
         }
     }

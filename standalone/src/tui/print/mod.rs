@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use nettally_source::{HealthReport, UsageBatch};
+use nettally_sqlite_sink::{Filter, Flow};
 
 use super::feed::{Delivery, Feed, Update, merge};
 use super::stop::StopSignals;
@@ -22,6 +23,7 @@ pub(crate) async fn once(
     mut feed: Feed,
     interval: Duration,
     json: bool,
+    filter: Option<Filter>,
     mut signals: StopSignals,
 ) -> anyhow::Result<()> {
     let gathered = tokio::select! {
@@ -36,9 +38,10 @@ pub(crate) async fn once(
         feed.stop();
     }
     feed.join().await?;
-    let Some((window, health)) = gathered else {
+    let Some((mut window, health)) = gathered else {
         bail!("the collector ended before the window was over");
     };
+    sift(&mut window, filter.as_ref());
     let health = health.as_deref();
     let text = if json {
         json::line(&window, health)?
@@ -80,7 +83,11 @@ async fn gather(
 
 /// Prints one JSON line for each window until a signal, or until nobody reads them. If the reader
 /// is slow, windows are merged into longer ones, and the lines say so.
-pub(crate) async fn lines(mut feed: Feed, mut signals: StopSignals) -> anyhow::Result<()> {
+pub(crate) async fn lines(
+    mut feed: Feed,
+    filter: Option<Filter>,
+    mut signals: StopSignals,
+) -> anyhow::Result<()> {
     let output = Output::start();
     let mut health = None;
     let mut asked_to_stop = false;
@@ -98,7 +105,8 @@ pub(crate) async fn lines(mut feed: Feed, mut signals: StopSignals) -> anyhow::R
         match update {
             None => break,
             Some(Update::Health(report)) => health = Some(report),
-            Some(Update::Usage(delivery)) => {
+            Some(Update::Usage(mut delivery)) => {
+                sift(&mut delivery, filter.as_ref());
                 let line = json::line(&delivery, health.as_deref())?;
                 if !asked_to_stop {
                     tokio::select! {
@@ -118,6 +126,21 @@ pub(crate) async fn lines(mut feed: Feed, mut signals: StopSignals) -> anyhow::R
     }
     feed.join().await?;
     output.finish().await
+}
+
+/// Leaves what the filter lets through; the totals are then of that.
+fn sift(delivery: &mut Delivery, filter: Option<&Filter>) {
+    if let Some(filter) = filter {
+        let batch = Arc::make_mut(&mut delivery.batch);
+        batch.usage.retain(|usage| {
+            filter.matches(&Flow {
+                process: &usage.process,
+                protocol: usage.protocol,
+                local_port: usage.local_port,
+                remote: usage.remote,
+            })
+        });
+    }
 }
 
 fn seconds(batch: &UsageBatch) -> f64 {

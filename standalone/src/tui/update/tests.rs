@@ -2,7 +2,10 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
 use crate::tui::model::amount::Bytes;
-use crate::tui::model::settings::{Grouping, Identity, ProcessSort, Protocols, RemoteSort};
+use crate::tui::model::chart::Span;
+use crate::tui::model::settings::{
+    Grouping, Identity, PeerSort, ProcessSort, Protocols, RemoteSort,
+};
 use crate::tui::testing::{batch, process, tcp, udp};
 
 /// Presses keys: each character is itself, except these names.
@@ -18,6 +21,8 @@ fn press(model: &mut Model, keys: &str) {
             "End" => KeyCode::End,
             "Home" => KeyCode::Home,
             "Space" => KeyCode::Char(' '),
+            "Tab" => KeyCode::Tab,
+            "BackTab" => KeyCode::BackTab,
             "Backspace" => KeyCode::Backspace,
             _ => {
                 for character in word.chars() {
@@ -61,7 +66,7 @@ fn selected(model: &Model) -> Option<String> {
 #[test]
 fn keys_change_the_settings_as_the_table_says() {
     type Check = fn(&Model) -> bool;
-    let cases: [(&str, Check); 21] = [
+    let cases: [(&str, Check); 33] = [
         ("t", |m| m.settings.protocols == Protocols::Tcp),
         ("u", |m| m.settings.protocols == Protocols::Udp),
         ("u a", |m| m.settings.protocols == Protocols::All),
@@ -84,8 +89,22 @@ fn keys_change_the_settings_as_the_table_says() {
         ("r", |m| m.settings.process_order.reversed),
         ("?", |m| m.help),
         ("? x ?", |m| m.help),
-        ("h", |m| m.screen == Screen::Health),
-        ("h h", |m| m.screen == Screen::Processes),
+        ("h", |m| m.tab == Tab::Health),
+        ("h h", |m| m.tab == Tab::Processes),
+        ("2", |m| m.tab == Tab::Remotes),
+        ("3", |m| m.tab == Tab::Process && m.chosen.is_some()),
+        ("4", |m| m.tab == Tab::Chart),
+        ("5", |m| m.tab == Tab::Health),
+        ("5 1", |m| m.tab == Tab::Processes),
+        ("Tab", |m| m.tab == Tab::Remotes),
+        ("Tab Tab Tab Tab Tab", |m| m.tab == Tab::Processes),
+        ("BackTab", |m| m.tab == Tab::Health),
+        ("4 z", |m| m.settings.span == Span::TenMinutes),
+        ("4 z z z", |m| m.settings.span == Span::Minute),
+        ("2 Left", |m| {
+            m.settings.peer_order.column == PeerSort::Received
+        }),
+        ("4 Esc", |m| m.tab == Tab::Processes),
         ("q", |m| m.quit),
     ];
     for (keys, holds) in cases {
@@ -144,7 +163,7 @@ fn a_filter_is_typed_kept_undone_and_cleared() {
         let mut model = model();
         press(&mut model, keys);
         assert_eq!(
-            (model.filter(), model.typing.is_some()),
+            (model.settings.filter.text(), model.typing.is_some()),
             (filter, typing),
             "{keys}"
         );
@@ -156,17 +175,32 @@ fn a_filter_is_typed_kept_undone_and_cleared() {
 fn enter_opens_the_remotes_and_esc_comes_back_to_the_same_row() {
     let mut model = model();
     press(&mut model, "Down Enter");
-    let Screen::Remotes { of, title } = &model.screen else {
-        panic!("{:?}", model.screen)
-    };
+    assert_eq!(model.tab, Tab::Process);
+    let Chosen { of, title } = model.chosen.as_ref().unwrap();
     assert_eq!(title, "bb (2)");
     assert_eq!(model.remote_table(of).total.total.sent, 200);
     press(&mut model, "Left");
     assert_eq!(model.settings.remote_order.column, RemoteSort::Received);
     assert_eq!(model.settings.process_order.column, ProcessSort::Traffic);
     press(&mut model, "Esc");
-    assert_eq!(model.screen, Screen::Processes);
+    assert_eq!(model.tab, Tab::Processes);
     assert_eq!(selected(&model).as_deref(), Some("bb"));
+}
+
+#[test]
+fn enter_on_a_remote_shows_who_talks_to_it() {
+    let mut model = model();
+    let other = tcp(&process(9, "other"), "198.51.100.1:22", 900, 0);
+    usage(&mut model, 1, vec![other]);
+    press(&mut model, "2 Enter");
+    assert_eq!(model.tab, Tab::Processes);
+    let filter = "remote_ip=198.51.100.1 and remote_port=22 and protocol=tcp";
+    assert_eq!(model.settings.filter.text(), filter);
+    assert_eq!(model.settings.filter.complaint(), None);
+    let rows = model.process_table().rows;
+    assert_eq!((rows.len(), &*rows[0].name), (1, "other"));
+    press(&mut model, "Esc");
+    assert_eq!(model.process_table().rows.len(), 4);
 }
 
 #[test]

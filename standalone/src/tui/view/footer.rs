@@ -3,22 +3,31 @@
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
 
+use super::cell::{Side, fit};
 use super::header::two_sided;
 use super::theme::Theme;
 use crate::text::printable;
 use crate::tui::keys::{Action, BINDINGS, Binding};
-use crate::tui::model::{Model, Screen};
+use crate::tui::model::{Model, Tab};
 
 /// Draws the line.
 pub(super) fn draw(model: &Model, area: Rect, frame: &mut Frame<'_>, theme: Theme) {
     if model.typing.is_some() {
         let line = Line::from(vec![
             Span::styled("/", theme.warning()),
-            Span::raw(printable(model.filter()).into_owned()),
+            Span::raw(printable(model.settings.filter.text()).into_owned()),
         ]);
         let width = u16::try_from(line.width()).unwrap_or(u16::MAX);
-        let hint = Line::styled("Enter keep  Esc undo", theme.quiet());
+        let hint = match model.settings.filter.complaint() {
+            Some(complaint) => {
+                let room = usize::from(area.width).saturating_sub(line.width() + 2);
+                let text = fit(complaint, complaint.width().min(room), Side::Left);
+                Line::styled(text, theme.warning())
+            }
+            None => Line::styled("Enter keep  Esc undo", theme.quiet()),
+        };
         two_sided(area, frame.buffer_mut(), &line, &hint);
         let end = area.x.saturating_add(width);
         let end = end.min(area.right().saturating_sub(1));
@@ -31,7 +40,7 @@ pub(super) fn draw(model: &Model, area: Rect, frame: &mut Frame<'_>, theme: Them
 fn keys(model: &Model, width: usize, theme: Theme) -> Line<'static> {
     let mut words: Vec<&Binding> = BINDINGS
         .iter()
-        .filter(|binding| !binding.footer.is_empty() && applies(binding.action, &model.screen))
+        .filter(|binding| !binding.footer.is_empty() && applies(binding.action, model.tab))
         .collect();
     while length(&words) > width && words.len() > 2 {
         // The last two are help and quit.
@@ -48,14 +57,24 @@ fn keys(model: &Model, width: usize, theme: Theme) -> Line<'static> {
     Line::from(spans)
 }
 
-/// Whether the action does something on this screen.
-fn applies(action: Action, screen: &Screen) -> bool {
-    match (screen, action) {
-        (_, Action::Help | Action::Quit | Action::Health | Action::Pause) => true,
-        (Screen::Health, _) => action == Action::Back,
-        (Screen::Remotes { .. }, Action::Open | Action::Group) => false,
-        (Screen::Processes, Action::Back | Action::Identity) => false,
-        (Screen::Remotes { .. } | Screen::Processes, _) => true,
+/// Whether the action does something on this tab.
+fn applies(action: Action, tab: Tab) -> bool {
+    match action {
+        Action::Help
+        | Action::Quit
+        | Action::Pause
+        | Action::Show(_)
+        | Action::Beside(_)
+        | Action::Only(_) => true,
+        Action::Filter | Action::Measure | Action::Sort(_) => {
+            matches!(tab, Tab::Processes | Tab::Remotes | Tab::Process)
+        }
+        Action::Open => matches!(tab, Tab::Processes | Tab::Remotes),
+        Action::Group => tab == Tab::Processes,
+        Action::Identity => tab == Tab::Process,
+        Action::Span => tab == Tab::Chart,
+        Action::Back => matches!(tab, Tab::Process | Tab::Chart | Tab::Health),
+        Action::Move(_) => tab != Tab::Chart,
     }
 }
 

@@ -5,13 +5,14 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::cell::{Side, fit, rate, spark};
 use super::theme::Theme;
 use crate::text::printable;
 use crate::tui::model::amount::{Rate, Tally};
 use crate::tui::model::settings::{Grouping, Measure};
-use crate::tui::model::{Model, Screen};
+use crate::tui::model::{Model, Origin, Tab};
 
 /// `left` and, if it fits beside it, `right`.
 pub(super) fn two_sided(area: Rect, buffer: &mut Buffer, left: &Line<'_>, right: &Line<'_>) {
@@ -25,29 +26,8 @@ pub(super) fn two_sided(area: Rect, buffer: &mut Buffer, left: &Line<'_>, right:
     }
 }
 
-/// Where we are, and how it is shown.
+/// The tabs, and how things are shown.
 pub(super) fn title(model: &Model, area: Rect, buffer: &mut Buffer, theme: Theme) {
-    let mut left = vec![Span::styled("nettally", theme.strong())];
-    match &model.screen {
-        Screen::Processes => {}
-        Screen::Remotes { of: _, title } => {
-            left.push(Span::styled(" › ", theme.quiet()));
-            left.push(Span::raw(printable(title).into_owned()));
-        }
-        Screen::Health => {
-            left.push(Span::styled(" › ", theme.quiet()));
-            left.push(Span::raw("health"));
-        }
-    }
-    if model.paused.is_some() {
-        left.push(Span::raw(" "));
-        left.push(Span::styled(" PAUSED ", theme.selected()));
-    }
-    if !model.filter().is_empty() && model.typing.is_none() && model.screen != Screen::Health {
-        left.push(Span::raw("  "));
-        let filter = format!("/{}", printable(model.filter()));
-        left.push(Span::styled(filter, theme.warning()));
-    }
     let settings = &model.settings;
     let mut right = Vec::new();
     if let Some(protocols) = settings.protocols.name() {
@@ -63,15 +43,58 @@ pub(super) fn title(model: &Model, area: Rect, buffer: &mut Buffer, theme: Theme
         Grouping::App => "by app",
         Grouping::Name => "by name",
     };
-    let mut words = vec![measure.to_owned()];
-    if model.screen == Screen::Processes {
-        words.push(grouping.to_owned());
+    let origin = match model.origin {
+        Origin::Own => "own",
+        Origin::Daemon => "daemon",
+    };
+    let mut words = vec![origin.to_owned()];
+    match model.tab {
+        Tab::Processes => words.extend([measure.to_owned(), grouping.to_owned()]),
+        Tab::Remotes | Tab::Process => words.push(measure.to_owned()),
+        Tab::Chart | Tab::Health => {}
     }
     if let Some(span) = model.shown().span {
         words.push(duration(span.end.duration_since(span.start).as_secs()));
     }
-    right.push(Span::styled(words.join("  "), theme.quiet()));
-    two_sided(area, buffer, &Line::from(left), &Line::from(right));
+    right.push(Span::styled(words.join(" "), theme.quiet()));
+    let right = Line::from(right);
+    let room = usize::from(area.width).saturating_sub(right.width() + 1);
+    two_sided(area, buffer, &tabs(model, room, theme), &right);
+}
+
+/// The tabs within `room` columns: with names, or only that of the one that is shown.
+fn tabs(model: &Model, room: usize, theme: Theme) -> Line<'static> {
+    let name = |tab: Tab| match (tab, &model.chosen) {
+        (Tab::Process, Some(chosen)) => printable(&chosen.title).into_owned(),
+        (tab, _) => tab.name().to_owned(),
+    };
+    let line = |longest: usize, all: bool| {
+        let mut spans = Vec::new();
+        for (number, tab) in (1..).zip(Tab::ALL) {
+            let here = tab == model.tab;
+            let text = if here || all {
+                let name = name(tab);
+                let name = fit(&name, name.width().min(longest), Side::Left);
+                format!("{number} {name}")
+            } else {
+                number.to_string()
+            };
+            if number > 1 {
+                spans.push(Span::raw("  "));
+            }
+            let style = if here {
+                theme.selected()
+            } else {
+                theme.quiet()
+            };
+            spans.push(Span::styled(text, style));
+        }
+        Line::from(spans)
+    };
+    let shapes = [(40, true), (16, true), (9, true), (16, false), (0, false)];
+    let mut lines = shapes.map(|(longest, all)| line(longest, all)).into_iter();
+    let last = lines.next_back().unwrap_or_default();
+    lines.find(|line| line.width() <= room).unwrap_or(last)
 }
 
 /// `42s`, `12m34s`, `5h03m`, `3d04h`.

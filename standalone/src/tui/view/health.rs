@@ -7,17 +7,36 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::cell::{Side, fit};
+use super::daemon;
 use super::theme::Theme;
 use crate::text::{human_bytes, printable};
-use crate::tui::model::Model;
 use crate::tui::model::amount::Bytes;
+use crate::tui::model::{Model, Origin};
 
 /// Draws it; problems come first.
 pub(super) fn draw(model: &Model, total: Bytes, area: Rect, frame: &mut Frame<'_>, theme: Theme) {
+    let lines = lines(model, total, theme);
+    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    let scroll = u16::try_from(model.health_scroll).unwrap_or(u16::MAX);
+    frame.render_widget(text.scroll((scroll, 0)), area);
+}
+
+/// How many lines there are on a screen as wide as this one, about.
+pub(super) fn count(model: &Model, total: Bytes) -> usize {
+    let width = usize::from(model.size.width).max(1);
+    let lines = lines(model, total, Theme::Plain);
+    lines
+        .iter()
+        .map(|line| line.width().div_ceil(width).max(1))
+        .sum()
+}
+
+fn lines(model: &Model, total: Bytes, theme: Theme) -> Vec<Line<'static>> {
     let Some(health) = &model.health else {
-        let line = Line::styled("The collector has not reported yet.", theme.quiet());
-        frame.render_widget(line, area);
-        return;
+        return vec![Line::styled(
+            "The collector has not reported yet.",
+            theme.quiet(),
+        )];
     };
     let mut lines = vec![Line::styled("NOT SEEN", theme.heading())];
     if health.degradations.is_empty() {
@@ -92,6 +111,15 @@ pub(super) fn draw(model: &Model, total: Bytes, area: Rect, frame: &mut Frame<'_
             Span::raw(value),
         ]));
     }
+    match (model.origin, &model.daemon) {
+        (Origin::Own, _) => {
+            let words = "own collector: no sinks, no database; `nettally run` has them";
+            lines.push(Line::styled(words, theme.quiet()));
+        }
+        (Origin::Daemon, None) => lines.push(Line::styled("asking the daemon", theme.quiet())),
+        (Origin::Daemon, Some(daemon)) => daemon::tell(daemon, &mut lines, theme),
+    }
+    lines.push(Line::styled("PROGRAMS IN THE KERNEL", theme.heading()));
     for program in &health.programs {
         let text = format!(
             "{}: {} runs, {} instructions",
@@ -101,7 +129,7 @@ pub(super) fn draw(model: &Model, total: Bytes, area: Rect, frame: &mut Frame<'_
         );
         lines.push(Line::styled(text, theme.quiet()));
     }
-    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), area);
+    lines
 }
 
 /// What bringing the programs into the kernel took.

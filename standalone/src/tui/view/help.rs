@@ -9,15 +9,11 @@ use super::theme::Theme;
 use crate::tui::keys::BINDINGS;
 
 /// What the words of the table mean, where there is room for it.
-const WORDS: [&str; 8] = [
-    "Bytes are what the application handed over or received at the",
-    "socket: no headers, no retransmissions. TREND: last 60 windows,",
-    "each row on its own scale. SHARE: part of the total. REM: number",
-    "of remotes. Dimmed rows have ended; soon their bytes are with",
-    "\"exited\". Rows, \"exited\" and \"not shown\" sum up to the total.",
-    "Frames (packet) are beside it: they hold what others count. If",
-    "detail is reduced, totals are exact; if totals are off, bytes are",
-    "missing; not delivered: counted, but a sink lacks it.",
+const WORDS: [&str; 4] = [
+    "Filter: a text, or as report --where: protocol=udp and remote_ip in 10.0.0.0/8",
+    "Bytes: payload at the socket. TREND: last 60 windows. SHARE: of the total. REM:",
+    "number of remotes. Dimmed: ended, soon in \"exited\". Rows, \"exited\" and \"not shown\"",
+    "sum up to the total; packet is beside it. Totals off: bytes are missing.",
 ];
 
 /// Draws it.

@@ -1,11 +1,16 @@
 //! The model as a picture. Pure: the same model gives the same picture.
 
+mod amounts;
+mod bars;
 mod cell;
+mod chart;
 mod columns;
+mod daemon;
 mod footer;
 mod header;
 mod health;
 mod help;
+mod peers;
 mod processes;
 mod remotes;
 mod state;
@@ -21,11 +26,12 @@ use ratatui::widgets::Widget as _;
 
 pub(crate) use theme::Theme;
 
+use super::model::peers::PeerTable;
 use super::model::processes::{ProcessRow, ProcessTable, RowKey};
 use super::model::remotes::RemoteTable;
 use super::model::settings::Identity;
 use super::model::who::facts;
-use super::model::{Model, Screen};
+use super::model::{Model, Origin, Tab};
 use crate::text::printable;
 
 /// From this height on, the two directions have a line each.
@@ -57,30 +63,62 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>, theme: Theme) {
     header::title(model, title, buffer, theme);
     header::rates(model, &processes.total, rates, buffer, theme);
     state::draw(model, state, buffer, theme);
-    match &model.screen {
-        Screen::Processes => {
+    match model.tab {
+        Tab::Processes => {
             processes::draw(model, &processes, body, buffer, theme);
             if processes.rows.is_empty() {
                 say(no_process(model, &processes), body, buffer, theme);
             }
         }
-        Screen::Remotes { of, title: _ } => detail(model, of, body, buffer, theme),
-        Screen::Health => health::draw(model, processes.total.total, body, frame, theme),
+        Tab::Remotes => {
+            let peers = model.peer_table();
+            peers::draw(model, &peers, body, buffer, theme);
+            if peers.rows.is_empty() {
+                say(no_peer(model, &peers), body, buffer, theme);
+            }
+        }
+        Tab::Process => match &model.chosen {
+            Some(chosen) => detail(model, &chosen.of, body, buffer, theme),
+            None => {
+                let words = "no process is chosen; 1 shows all, Enter opens one";
+                say(words.to_owned(), body, buffer, theme);
+            }
+        },
+        Tab::Chart => chart::draw(model, body, buffer, theme),
+        Tab::Health => health::draw(model, processes.total.total, body, frame, theme),
     }
     footer::draw(model, foot, frame, theme);
 }
 
-/// Who a row is, above its remotes.
+/// Lines of the health tab.
+pub(crate) fn health_lines(model: &Model) -> usize {
+    let total = model.process_table().total.total;
+    health::count(model, total)
+}
+
+/// Who a row is and what it did in the last hour, above its remotes.
 fn detail(model: &Model, of: &RowKey, area: Rect, buffer: &mut Buffer, theme: Theme) {
     let facts = facts(model.shown(), of);
+    let has_past = model.origin == Origin::Daemon
+        && area.height >= TALL
+        && model.settings.identity == Identity::Brief;
+    let past_lines = if has_past { chart::PAST_LINES } else { 0 };
     let most = match model.settings.identity {
+        Identity::Brief if has_past => area.height * 2 / 5,
         Identity::Brief => area.height * 3 / 5,
         Identity::Whole => area.height,
     };
     let height = who::height(&facts, area.width, most);
-    let [identity, table] =
-        Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
+    let [identity, past, table] = Layout::vertical([
+        Constraint::Length(height),
+        Constraint::Length(past_lines),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
     who::draw(&facts, identity, buffer, theme);
+    if has_past {
+        chart::draw_past(model, past, buffer, theme);
+    }
     if table.height < LEAST_TABLE && !facts.is_empty() {
         return;
     }
@@ -130,7 +168,16 @@ fn no_process(model: &Model, table: &ProcessTable) -> String {
     }
 }
 
-/// Why there are no remotes.
+/// Why there are no remotes at all.
+fn no_peer(model: &Model, table: &PeerTable) -> String {
+    if table.hidden.count > 0 {
+        no_match(model, "remote")
+    } else {
+        "no traffic yet".to_owned()
+    }
+}
+
+/// Why one process has no remotes.
 fn no_remote(model: &Model, table: &RemoteTable) -> String {
     if table.hidden.count > 0 {
         no_match(model, "remote")
@@ -142,7 +189,7 @@ fn no_remote(model: &Model, table: &RemoteTable) -> String {
 }
 
 fn no_match(model: &Model, what: &str) -> String {
-    let filter = printable(model.filter());
+    let filter = printable(model.settings.filter.text());
     format!("no {what} matches \"{filter}\"; Esc clears the filter")
 }
 

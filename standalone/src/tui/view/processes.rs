@@ -246,7 +246,7 @@ impl Painter<'_> {
         } = self.table;
         let mut foot = Vec::new();
         let quiet = self.theme.quiet();
-        if hidden.count > 0 {
+        if hidden.count > 0 || hidden.tally.total.both() > 0 {
             foot.push(self.aside("not shown", hidden, quiet));
         }
         if exited.count > 0 {

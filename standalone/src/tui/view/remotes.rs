@@ -4,7 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::cell::{Side, bytes, fit, fit_middle, rate, share};
+use super::amounts::{Amount, amount};
+use super::cell::{Side, fit, fit_middle};
 use super::columns::{Wish, chosen};
 use super::table::{Cells, Heading, Table};
 use super::theme::Theme;
@@ -147,54 +148,16 @@ impl Painter<'_> {
     }
 
     fn amount(&self, column: Column, width: usize, part: &Part) -> (String, Style) {
-        let Part {
-            count: _,
-            rate: now,
-            total,
-        } = part;
-        let coloured = |of: Measure, style: Style| {
-            if of == self.measure {
-                style
-            } else {
-                Style::new()
-            }
-        };
-        let (text, is_zero, style) = match column {
-            Column::Sent(of @ Measure::Rate) => (
-                rate(now.sent),
-                now.sent < 0.5,
-                coloured(of, self.theme.sent()),
-            ),
-            Column::Sent(of @ Measure::Total) => (
-                bytes(total.sent),
-                total.sent == 0,
-                coloured(of, self.theme.sent()),
-            ),
-            Column::Received(of @ Measure::Rate) => (
-                rate(now.received),
-                now.received < 0.5,
-                coloured(of, self.theme.received()),
-            ),
-            Column::Received(of @ Measure::Total) => (
-                bytes(total.received),
-                total.received == 0,
-                coloured(of, self.theme.received()),
-            ),
-            Column::Share => {
-                let whole = &self.table.total;
-                #[expect(clippy::cast_precision_loss, reason = "shown as a percentage")]
-                let (part, whole) = match self.measure {
-                    Measure::Rate => (now.both(), whole.rate.both()),
-                    Measure::Total => (total.both() as f64, whole.total.both() as f64),
-                };
-                return (share(part, whole, width), self.theme.trend());
-            }
+        let column = match column {
+            Column::Sent(of) => Amount::Sent(of),
+            Column::Received(of) => Amount::Received(of),
+            Column::Share => Amount::Share,
             Column::Remote | Column::Protocol | Column::LocalPort => {
                 return (fit("", width, Side::Left), Style::new());
             }
         };
-        let style = if is_zero { self.theme.quiet() } else { style };
-        (fit(&text, width, Side::Right), style)
+        let whole = &self.table.total;
+        amount(column, width, part, whole, self.measure, self.theme)
     }
 
     fn foot(&self) -> Vec<Cells> {

@@ -29,13 +29,32 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer, theme: Theme)
         Mood::Problem => ("▲ ", theme.warning(), theme.warning()),
     };
     let hint = "h details";
-    let room = usize::from(area.width).saturating_sub(hint.width() + 4);
+    let mut spans = chosen(model, usize::from(area.width) / 2, theme);
+    let used: usize = spans.iter().map(Span::width).sum();
+    let room = usize::from(area.width).saturating_sub(hint.width() + 4 + used);
     let text = words.join(" · ");
-    let left = Line::from(vec![
-        Span::styled(sign, sign_style),
-        Span::styled(fit(&text, text.width().min(room), Side::Left), style),
-    ]);
+    spans.push(Span::styled(sign, sign_style));
+    let text = fit(&text, text.width().min(room), Side::Left);
+    spans.push(Span::styled(text, style));
+    let left = Line::from(spans);
     two_sided(area, buffer, &left, &Line::styled(hint, theme.quiet()));
+}
+
+/// What the person must not forget to have chosen.
+fn chosen(model: &Model, most: usize, theme: Theme) -> Vec<Span<'static>> {
+    let mut spans = Vec::new();
+    if model.paused.is_some() {
+        spans.push(Span::styled(" PAUSED ", theme.selected()));
+        spans.push(Span::raw(" "));
+    }
+    let filter = &model.settings.filter;
+    if !filter.is_empty() && model.typing.is_none() {
+        let text = format!("/{}", printable(filter.text()));
+        let text = fit(&text, text.width().min(most), Side::Left);
+        spans.push(Span::styled(text, theme.warning()));
+        spans.push(Span::raw(" "));
+    }
+    spans
 }
 
 /// Problems come first and with their number, so that a narrow screen cuts off words and never the
@@ -55,7 +74,10 @@ fn state(model: &Model) -> (Mood, Vec<String>) {
             problems.extend(merged);
             (Mood::Problem, problems)
         }
-        None => (Mood::Waiting, vec!["waiting for the collector".to_owned()]),
+        None => (
+            Mood::Waiting,
+            vec!["waiting for the first numbers".to_owned()],
+        ),
         Some(health) => {
             let mut words = vec!["nothing lost".to_owned()];
             words.extend(merged);

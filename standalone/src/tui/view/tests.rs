@@ -10,12 +10,15 @@ use ratatui::style::Color;
 
 use super::*;
 use crate::tui::feed::Delivery;
-use crate::tui::model::Size;
+use crate::tui::model::amount::Bytes;
+use crate::tui::model::chart::{Past, Span};
 use crate::tui::model::settings::{Grouping, Identity, Measure, Protocols};
+use crate::tui::model::sieve::Sieve;
+use crate::tui::model::{Chosen, Origin, Size, Subject, Tab};
 use crate::tui::testing::{batch, frames, health, icmp, process, tcp, udp};
 use crate::tui::update::{Message, update};
 
-const SIZES: [(u16, u16); 3] = [(80, 24), (60, 15), (160, 40)];
+const SIZES: [(u16, u16); 3] = [(80, 24), (60, 15), (140, 40)];
 
 fn terminal(model: &Model, (width, height): (u16, u16), theme: Theme) -> Terminal<TestBackend> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
@@ -44,6 +47,53 @@ fn empty() -> Model {
         height: 24,
     });
     report(&mut model, health());
+    model
+}
+
+/// Opens the tab of one process.
+fn choose(model: &mut Model, row: ProcessRow) {
+    model.chosen = Some(Chosen {
+        title: title_of(&row),
+        of: row.key,
+    });
+    model.tab = Tab::Process;
+}
+
+/// As [`busy`], attached to a daemon that remembers an hour of `subject`.
+fn attached(subject: Subject) -> Model {
+    let mut model = busy();
+    model.origin = Origin::Daemon;
+    let end = model.ledger.span.unwrap().end;
+    let points = (0..110_u32).map(|step| {
+        let bytes = Bytes {
+            sent: u64::from(step % 10) * 30_000,
+            received: u64::from(step) * 1_000_000,
+        };
+        let before = jiff::SignedDuration::from_secs(i64::from(120 - step) * 30);
+        (end - before, bytes)
+    });
+    let past = Past {
+        step_secs: 30.0,
+        points: points.collect(),
+    };
+    update(&mut model, Message::Past(subject, past));
+    let daemon = serde_json::json!({
+        "version": "0.1.0", "status": "ok", "uptime_secs": 4711,
+        "sinks": [
+            { "name": "history", "type": "sqlite", "queue": {
+                "delivered_windows": 60, "waiting_windows": 1, "merged_windows": 0,
+                "dropped_windows": 0 }, "losses": {} },
+            { "name": "statsd", "type": "statsd", "queue": {
+                "delivered_windows": 50, "waiting_windows": 9, "merged_windows": 0,
+                "dropped_windows": 2 },
+              "losses": { "sink_queue_full": { "events": 7, "sent_bytes": 1000,
+                "received_bytes": 0, "meaning": "dropped before a sink" } } },
+        ],
+        "database": { "path": "/var/lib/nettally/nettally.db", "size_bytes": 1_234_567,
+            "rows": 4321, "oldest": null, "flushed_until": "2026-09-21T14:14:15Z" },
+    });
+    let daemon = serde_json::from_value(daemon).unwrap();
+    update(&mut model, Message::Daemon(Box::new(daemon)));
     model
 }
 
@@ -151,25 +201,22 @@ fn apps_have_one_row_and_say_of_how_many_processes() {
     let table = terminal(&model, SIZES[0], Theme::Plain);
     let row = model.process_table().rows.swap_remove(0);
     assert_eq!((&*row.name, row.pids.len()), ("firefox", 2));
-    model.screen = Screen::Remotes {
-        title: title_of(&row),
-        of: row.key,
-    };
+    choose(&mut model, row);
     insta::assert_snapshot!(format!("{}\n{}", table.backend(), pictures(&model)));
 }
 
 #[test]
 fn filter_being_typed() {
     let mut model = busy();
-    model.settings.process_filter = "fire".to_owned();
-    model.typing = Some(String::new());
+    model.settings.filter = Sieve::of("fire");
+    model.typing = Some(Sieve::default());
     insta::assert_snapshot!(pictures(&model));
 }
 
 #[test]
 fn filter_without_a_match() {
     let mut model = busy();
-    model.settings.process_filter = "nobody".to_owned();
+    model.settings.filter = Sieve::of("nobody");
     insta::assert_snapshot!(pictures(&model));
 }
 
@@ -184,10 +231,7 @@ fn help() {
 fn remotes() {
     let mut model = busy();
     let row = model.process_table().rows.swap_remove(1);
-    model.screen = Screen::Remotes {
-        title: title_of(&row),
-        of: row.key,
-    };
+    choose(&mut model, row);
     insta::assert_snapshot!(pictures(&model));
 }
 
@@ -195,11 +239,76 @@ fn remotes() {
 fn all_of_who_it_is() {
     let mut model = busy();
     let row = model.process_table().rows.swap_remove(1);
-    model.screen = Screen::Remotes {
-        title: title_of(&row),
-        of: row.key,
-    };
+    choose(&mut model, row);
     model.settings.identity = Identity::Whole;
+    insta::assert_snapshot!(pictures(&model));
+}
+
+#[test]
+fn all_remotes() {
+    let mut model = busy();
+    model.tab = Tab::Remotes;
+    insta::assert_snapshot!(pictures(&model));
+}
+
+#[test]
+fn an_expression_counts_only_the_flows_it_is_true_of() {
+    let mut model = busy();
+    model.settings.filter = Sieve::of("remote_port=443 and not process~evil");
+    let processes = pictures(&model);
+    model.tab = Tab::Remotes;
+    insta::assert_snapshot!(format!("{processes}\n{}", pictures(&model)));
+}
+
+#[test]
+fn an_expression_that_cannot_be_read_says_why() {
+    let mut model = busy();
+    model.settings.filter = Sieve::of("protocol=tpc");
+    model.typing = Some(Sieve::default());
+    let picture = terminal(&model, (80, 24), Theme::Plain)
+        .backend()
+        .to_string();
+    assert!(picture.contains("unknown protocol"), "{picture}");
+    assert!(picture.contains("rsync"), "{picture}");
+}
+
+#[test]
+fn a_process_with_its_past() {
+    let mut model = attached(Subject::Everybody);
+    let row = model.process_table().rows.swap_remove(1);
+    let subject = Subject::Row(row.key.clone());
+    let (_, past) = model.past.take().unwrap();
+    choose(&mut model, row);
+    update(&mut model, Message::Past(subject, past));
+    insta::assert_snapshot!(pictures(&model));
+}
+
+#[test]
+fn no_process_is_chosen() {
+    let mut model = empty();
+    model.tab = Tab::Process;
+    insta::assert_snapshot!(pictures(&model));
+}
+
+#[test]
+fn chart_of_the_last_minute() {
+    let mut model = busy();
+    model.tab = Tab::Chart;
+    insta::assert_snapshot!(pictures(&model));
+}
+
+#[test]
+fn chart_of_the_last_hour_with_a_daemon() {
+    let mut model = attached(Subject::Everybody);
+    model.tab = Tab::Chart;
+    model.settings.span = Span::Hour;
+    insta::assert_snapshot!(pictures(&model));
+}
+
+#[test]
+fn health_of_a_daemon() {
+    let mut model = attached(Subject::Everybody);
+    model.tab = Tab::Health;
     insta::assert_snapshot!(pictures(&model));
 }
 
@@ -268,7 +377,7 @@ fn frames_are_a_line_below_the_total() {
 #[test]
 fn health_screen() {
     let mut model = degraded();
-    model.screen = Screen::Health;
+    model.tab = Tab::Health;
     insta::assert_snapshot!(pictures(&model));
 }
 
@@ -314,15 +423,22 @@ fn a_problem_is_yellow_and_health_is_not() {
 
 #[test]
 fn every_size_can_be_drawn() {
-    let mut models = [empty(), busy(), degraded(), degraded(), busy()];
-    models[3].screen = Screen::Health;
+    let mut models = [
+        empty(),
+        busy(),
+        degraded(),
+        degraded(),
+        busy(),
+        attached(Subject::Everybody),
+        busy(),
+    ];
+    models[5].tab = Tab::Chart;
+    models[6].tab = Tab::Remotes;
+    models[3].tab = Tab::Health;
     models[4].help = true;
     let row = models[1].process_table().rows.swap_remove(0);
     let mut remotes = busy();
-    remotes.screen = Screen::Remotes {
-        title: title_of(&row),
-        of: row.key,
-    };
+    choose(&mut remotes, row);
     for model in models.iter().chain([&remotes]) {
         for width in [0, 1, 2, 3, 7, 13, 20, 33, 250] {
             for height in [0, 1, 2, 3, 4, 5, 6, 9, 18, 60] {

@@ -90,10 +90,16 @@ fn a_filter_moves_bytes_aside_and_never_away() {
         ("alice", &["firefox", "dnsmasq", "rsync"]),
         ("bin/dns", &["dnsmasq"]),
         ("nobody", &[]),
+        ("process~fire or user=root", &["firefox"]),
+        ("protocol=udp", &["dnsmasq", "firefox"]),
+        ("not protocol=udp", &["firefox", "rsync"]),
+        ("remote_port in (22, 53)", &["dnsmasq", "rsync"]),
+        ("remote_ip=192.0.2.1 and protocol=udp", &["firefox"]),
+        ("remote_ip in 10.0.0.0/8", &[]),
     ];
     for (text, expected) in cases {
         let settings = Settings {
-            process_filter: text.to_owned(),
+            filter: crate::tui::model::sieve::Sieve::of(text),
             ..Settings::default()
         };
         let table = processes(&ledger(), &settings);
@@ -237,7 +243,7 @@ async fn rows_and_asides_sum_up_to_every_byte_sent_into_the_mailbox() {
             for filter in ["", "p1", "7"] {
                 let settings = Settings {
                     grouping,
-                    process_filter: filter.to_owned(),
+                    filter: crate::tui::model::sieve::Sieve::of(filter),
                     ..Settings::default()
                 };
                 let table = processes(&ledger, &settings);
