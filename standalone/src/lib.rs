@@ -20,6 +20,7 @@ pub mod http_sink;
 mod identity;
 pub mod live;
 mod machine;
+pub mod otlp;
 pub mod statsd;
 pub mod text;
 pub mod topology;

@@ -57,6 +57,7 @@ pub async fn start(plan: Plan, started: Timestamp) -> anyhow::Result<Running> {
     let token_file = listener
         .as_ref()
         .and_then(|(_, api)| api.token_file.clone());
+    let metrics = listener.as_ref().map(|(_, api)| api.metrics.clone());
     let doors = match listener {
         Some((network, api)) => Some(doors(network, api)?),
         None => None,
@@ -69,7 +70,7 @@ pub async fn start(plan: Plan, started: Timestamp) -> anyhow::Result<Running> {
         statuses.push(status);
     }
     let face = doors.map(|(doors, token)| {
-        let live = Live::new();
+        let live = Live::with_series(&metrics.unwrap_or_default());
         let (sink, status) = live_sink(&live, &sources);
         ready.push(sink);
         statuses.push(status);
@@ -220,6 +221,7 @@ fn doors(network: TcpListener, api: ApiPlan) -> anyhow::Result<(Doors, Option<To
         address: _,
         socket,
         token_file,
+        metrics: _,
     } = api;
     let token = token_file
         .map(|path| {

@@ -14,6 +14,7 @@ use super::defect::unknown;
 use super::node::{Entry, Node, Value, is_within, joined};
 use super::options::{ApiConfig, Config, SinkEntry, SinkKind};
 use super::problem::{Finding, did_you_mean};
+use crate::cardinality::Told;
 use crate::topology::WhenFull;
 
 const SECTIONS: [&str; 4] = ["data_dir", "api", "sources", "sinks"];
@@ -59,6 +60,8 @@ impl Builder {
         let given: PathBuf = self.optional(document.take("data_dir")).unwrap_or_default();
         let mut api: ApiConfig = self.optional(document.take("api")).unwrap_or_default();
         api.address = listen.unwrap_or(api.address);
+        let valid = api.metrics.problems("metrics", Told::Sums);
+        self.collect("api", if valid.is_empty() { Ok(()) } else { Err(valid) });
         let sources = document.take("sources").map(|entry| entry.node);
         let sinks = document.take("sinks").map(|entry| entry.node);
         self.refuse_rest(&document);
@@ -150,6 +153,7 @@ impl Builder {
             "statsd" => SinkKind::Statsd(decode(node, &SINK_OPTIONS, &mut self.findings)),
             "vector" => SinkKind::Vector(decode(node, &SINK_OPTIONS, &mut self.findings)),
             "http" => SinkKind::Http(decode(node, &SINK_OPTIONS, &mut self.findings)),
+            "otlp" => SinkKind::Otlp(decode(node, &SINK_OPTIONS, &mut self.findings)),
             _sqlite => SinkKind::Sqlite(decode(node, &SINK_OPTIONS, &mut self.findings)),
         };
         let valid = match &kind {
@@ -157,6 +161,7 @@ impl Builder {
             SinkKind::Statsd(config) => config.validate(),
             SinkKind::Vector(config) => config.validate(),
             SinkKind::Http(config) => config.validate(),
+            SinkKind::Otlp(config) => config.validate(),
         };
         self.collect(&path, valid);
         self.check_inputs(&path, inputs.as_deref(), sources);
