@@ -108,6 +108,15 @@ impl Running {
         }
     }
 
+    /// The view of the present behind them: a new one if it is to have other series.
+    pub(super) fn live_for(&self, api: Option<&ApiPlan>) -> Arc<Live> {
+        let series = self.api.as_ref().map(|api| &api.metrics);
+        match api {
+            Some(new) if series != Some(&new.metrics) => Live::with_series(&new.metrics),
+            Some(_) | None => Arc::clone(&self.live),
+        }
+    }
+
     /// Answers requests through these doors from now on, or no more.
     pub(super) async fn show_face(
         &mut self,

@@ -13,8 +13,10 @@ use nettally_source::{
     ComponentKey, ShutdownSignal, Sink, SinkConfig as _, SinkContext, SourceConfig,
 };
 
+use crate::cardinality::SeriesConfig;
 use crate::config::{ApiConfig, Config, SinkEntry, SinkKind};
 use crate::http_sink::Http;
+use crate::otlp::Otlp;
 use crate::statsd::Statsd;
 use crate::topology::{Delivery, WhenFull};
 use crate::vector::Vector;
@@ -37,7 +39,7 @@ pub struct Plan {
 }
 
 /// The API to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ApiPlan {
     /// Where it listens.
     pub address: SocketAddr,
@@ -45,6 +47,8 @@ pub struct ApiPlan {
     pub socket: Option<SocketPlan>,
     /// The file of the token that requests from the network need.
     pub token_file: Option<PathBuf>,
+    /// Which series `/metrics` has.
+    pub metrics: SeriesConfig,
 }
 
 /// A Unix socket to be.
@@ -64,6 +68,7 @@ impl ApiPlan {
             address,
             socket,
             token_file: _,
+            metrics,
         } = config;
         let usual = data_dir.join(Config::SOCKET);
         let socket = socket
@@ -76,6 +81,7 @@ impl ApiPlan {
             address,
             socket,
             token_file,
+            metrics,
         })
     }
 }
@@ -229,6 +235,18 @@ impl BuildSink for SinkKind {
                 Ok(BuiltSink {
                     sink,
                     delivery: Some(vector.delivered),
+                })
+            }
+            Self::Otlp(config) => {
+                let otlp = Otlp {
+                    config: (**config).clone(),
+                    delivered: Arc::default(),
+                    ending,
+                };
+                let (sink, _healthcheck) = otlp.build(SinkContext { key }).await?;
+                Ok(BuiltSink {
+                    sink,
+                    delivery: Some(otlp.delivered),
                 })
             }
             Self::Http(config) => {

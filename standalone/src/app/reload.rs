@@ -68,8 +68,9 @@ impl Running {
             shutdown_deadline,
         } = plan;
         let face = self.open_face(api.as_ref(), &data_dir, &databases).await?;
+        let live = self.live_for(api.as_ref());
         if api.is_some() {
-            sinks.push(LiveSink::plan(&self.live, &sources));
+            sinks.push(LiveSink::plan(&live, &sources));
         }
         let replaced = self.replace(sinks, sources).await;
         let mut changes = match replaced {
@@ -84,6 +85,7 @@ impl Running {
         };
         self.deadline = shutdown_deadline;
         self.databases = databases;
+        self.live = live;
         if let Some(face) = face {
             changes.0.push(self.show_face(face, api).await?.to_owned());
         }

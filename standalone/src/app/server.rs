@@ -39,6 +39,7 @@ impl Opened {
             address: _,
             socket,
             token_file,
+            metrics: _,
         } = api;
         let token = token_file
             .as_ref()

@@ -23,6 +23,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::*;
+use crate::cardinality::SeriesConfig;
 use crate::config::{self, Config, Overrides, SinkKind};
 use crate::delivery::testing::listener;
 use crate::http_sink::testing::FakeServer;
@@ -75,6 +76,7 @@ fn api(address: SocketAddr) -> ApiPlan {
         address,
         socket: None,
         token_file: None,
+        metrics: SeriesConfig::of_metrics(),
     }
 }
 

@@ -29,7 +29,8 @@ impl Server {
         let state = ApiState {
             live: Arc::clone(&live),
             database: None,
-            sinks: Vec::new(),
+            roster: Arc::default(),
+            reloads: Arc::default(),
             started: instant(0),
             token: None,
         };

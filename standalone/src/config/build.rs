@@ -14,6 +14,7 @@ use super::defect::unknown;
 use super::node::{Entry, Node, Value, is_within, joined};
 use super::options::{ApiConfig, Config, SinkEntry, SinkKind};
 use super::problem::{Finding, did_you_mean};
+use crate::cardinality::Told;
 use crate::topology::WhenFull;
 
 const SECTIONS: [&str; 5] = [
@@ -66,6 +67,8 @@ impl Builder {
         let deadline = self.shutdown_deadline_secs(document.take("shutdown_deadline_secs"));
         let mut api: ApiConfig = self.optional(document.take("api")).unwrap_or_default();
         api.address = listen.unwrap_or(api.address);
+        let valid = api.metrics.problems("metrics", Told::Sums);
+        self.collect("api", if valid.is_empty() { Ok(()) } else { Err(valid) });
         let sources = document.take("sources").map(|entry| entry.node);
         let sinks = document.take("sinks").map(|entry| entry.node);
         self.refuse_rest(&document);
@@ -187,6 +190,7 @@ impl Builder {
             "statsd" => SinkKind::Statsd(decode(node, &SINK_OPTIONS, &mut self.findings)),
             "vector" => SinkKind::Vector(decode(node, &SINK_OPTIONS, &mut self.findings)),
             "http" => SinkKind::Http(decode(node, &SINK_OPTIONS, &mut self.findings)),
+            "otlp" => SinkKind::Otlp(decode(node, &SINK_OPTIONS, &mut self.findings)),
             _sqlite => SinkKind::Sqlite(decode(node, &SINK_OPTIONS, &mut self.findings)),
         };
         let valid = match &kind {
@@ -194,6 +198,7 @@ impl Builder {
             SinkKind::Statsd(config) => config.validate(),
             SinkKind::Vector(config) => config.validate(),
             SinkKind::Http(config) => config.validate(),
+            SinkKind::Otlp(config) => config.validate(),
         };
         self.collect(&path, valid);
         self.check_inputs(&path, inputs.as_deref(), sources);

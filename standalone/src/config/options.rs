@@ -9,7 +9,9 @@ use nettally_source::ProcessNetworkConfig;
 use nettally_sqlite_sink::SqliteConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::cardinality::{SeriesConfig, metrics_series};
 use crate::http_sink::HttpConfig;
+use crate::otlp::OtlpConfig;
 use crate::statsd::StatsdConfig;
 use crate::topology::WhenFull;
 use crate::vector::VectorConfig;
@@ -33,7 +35,7 @@ pub struct Config {
 }
 
 /// The HTTP API and the web page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ApiConfig {
     /// Whether there is one. Default true.
@@ -47,6 +49,9 @@ pub struct ApiConfig {
     /// other machines can reach the address: `token` in `data_dir`, unless another is named. On
     /// loopback a token is needed only if this is set.
     pub token_file: Option<PathBuf>,
+    /// Which series of usage `/metrics` has. Default: of the hundred largest names.
+    #[serde(deserialize_with = "metrics_series")]
+    pub metrics: SeriesConfig,
 }
 
 impl Default for ApiConfig {
@@ -56,6 +61,7 @@ impl Default for ApiConfig {
             address: SocketAddr::from(([127, 0, 0, 1], 9797)),
             socket: None,
             token_file: None,
+            metrics: SeriesConfig::of_metrics(),
         }
     }
 }
@@ -84,18 +90,20 @@ pub enum SinkKind {
     Vector(Box<VectorConfig>),
     /// Events as JSON by HTTP.
     Http(Box<HttpConfig>),
+    /// Metrics by the protocol of OpenTelemetry.
+    Otlp(Box<OtlpConfig>),
 }
 
 impl SinkKind {
     /// The words that `type` takes.
-    pub const TYPES: [&'static str; 4] = ["sqlite", "statsd", "vector", "http"];
+    pub const TYPES: [&'static str; 5] = ["sqlite", "statsd", "vector", "http", "otlp"];
 
     /// The database file, if it writes one.
     #[must_use]
     pub fn database(&self) -> Option<&Path> {
         match self {
             Self::Sqlite(config) => config.path.as_deref(),
-            Self::Statsd(_) | Self::Vector(_) | Self::Http(_) => None,
+            Self::Statsd(_) | Self::Vector(_) | Self::Http(_) | Self::Otlp(_) => None,
         }
     }
 
@@ -107,6 +115,7 @@ impl SinkKind {
             Self::Statsd(_) => "statsd",
             Self::Vector(_) => "vector",
             Self::Http(_) => "http",
+            Self::Otlp(_) => "otlp",
         }
     }
 
@@ -114,7 +123,7 @@ impl SinkKind {
     #[must_use]
     pub const fn default_when_full(&self) -> WhenFull {
         match self {
-            Self::Sqlite(_) | Self::Vector(_) | Self::Http(_) => WhenFull::Block,
+            Self::Sqlite(_) | Self::Vector(_) | Self::Http(_) | Self::Otlp(_) => WhenFull::Block,
             Self::Statsd(_) => WhenFull::DropNewest,
         }
     }

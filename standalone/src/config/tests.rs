@@ -28,6 +28,7 @@ fn nothing_said_is_one_source_one_database_and_the_page() {
             address: "127.0.0.1:9797".parse().unwrap(),
             socket: Some("/var/lib/nettally/nettally.sock".into()),
             token_file: None,
+            metrics: crate::cardinality::SeriesConfig::of_metrics(),
         },
         sources: [("network".to_owned(), ProcessNetworkConfig::default())].into(),
         sinks: [(
@@ -275,6 +276,7 @@ fn the_examples_of_sinks_that_push_show_the_defaults() {
             "http",
             "uri: https://collector.example/nettally",
         ),
+        ("otlp.yaml", "otlp", "endpoint: http://127.0.0.1:4318"),
     ] {
         let shown = load(Some(&example(name)), &Overrides::default()).unwrap();
         let least = format!("sinks: {{ {sink}: {{ type: {sink}, {wanted} }} }}");
@@ -284,6 +286,7 @@ fn the_examples_of_sinks_that_push_show_the_defaults() {
         let options = match &shown.sinks[sink].kind {
             SinkKind::Vector(config) => serde_json::to_value(config),
             SinkKind::Http(config) => serde_json::to_value(config),
+            SinkKind::Otlp(config) => serde_json::to_value(config),
             SinkKind::Sqlite(_) | SinkKind::Statsd(_) => unreachable!("not among the examples"),
         };
         for (option, value) in options.unwrap().as_object().unwrap() {
@@ -311,6 +314,7 @@ fn what_is_commented_out_is_valid_too() {
         ("nettally.yaml", "statsd:\n"),
         ("nettally.yaml", "vector:\n"),
         ("nettally.yaml", "http:\n"),
+        ("nettally.yaml", "otlp:\n"),
     ] {
         let text = std::fs::read_to_string(example(name)).unwrap();
         let marked = format!("# {begin}");

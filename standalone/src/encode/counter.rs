@@ -1,13 +1,16 @@
-//! What each process name moved over each protocol in one window, as counters of Vector's model:
-//! one for each direction. What moved nothing has none.
+//! What was moved in one window, as counters of Vector's model: one for each series and direction.
+//! What moved nothing has none.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use jiff::Timestamp;
-use nettally_source::{LossCount, Protocol, UsageBatch, Window};
+use nettally_source::{LossCount, UsageBatch, Window};
 
 use super::Origin;
+use crate::cardinality::{Group, Label, Row, SeriesConfig, groups};
+use crate::live::Moved;
 
 /// As the metrics of Vector's `host_metrics` have it, beside which these belong.
 pub(super) const NAMESPACE: &str = "host";
@@ -19,7 +22,7 @@ const RECEIVE: &str = "process_network_receive_bytes_total";
 pub(super) struct Counter<'a> {
     pub(super) name: &'static str,
     /// None of them empty: many servers refuse a tag without a value.
-    pub(super) tags: BTreeMap<&'static str, &'a str>,
+    pub(super) tags: BTreeMap<&'static str, Cow<'a, str>>,
     pub(super) timestamp: Timestamp,
     /// Length of the window, if Vector takes it: it refuses 0.
     pub(super) interval_ms: Option<NonZeroU32>,
@@ -46,50 +49,65 @@ impl Counter<'_> {
 pub(super) fn counters<'a>(
     batch: &'a UsageBatch,
     origin: &'a Origin,
-) -> impl Iterator<Item = Counter<'a>> {
-    let mut sums = BTreeMap::<(&str, Protocol), (u64, u64)>::new();
-    for usage in &batch.usage {
-        let (sent, received) = sums
-            .entry((&usage.process.name, usage.protocol))
-            .or_default();
-        *sent = sent.saturating_add(usage.sent_bytes);
-        *received = received.saturating_add(usage.received_bytes);
-    }
+    series: &SeriesConfig,
+) -> impl Iterator<Item = Counter<'a>> + use<'a> {
+    let labels = series.labels();
+    let groups = groups(&batch.usage, series, &labels);
     let Window { start, end } = batch.window;
     let interval = u32::try_from(end.duration_since(start).as_millis());
     let interval_ms = interval.ok().and_then(NonZeroU32::new);
-    sums.into_iter()
-        .flat_map(move |((process, protocol), (sent, received))| {
-            [(TRANSMIT, sent, 0), (RECEIVE, 0, received)]
-                .into_iter()
-                .filter(|(_, sent, received)| sent | received > 0)
-                .map(move |(name, sent_bytes, received_bytes)| Counter {
-                    name,
-                    tags: tags(process, protocol, origin),
-                    timestamp: end,
-                    interval_ms,
-                    content: LossCount {
-                        events: 1,
-                        sent_bytes,
-                        received_bytes,
-                    },
-                })
+    groups
+        .into_iter()
+        .flat_map(move |Group { values, protocols }| {
+            let mut tags: BTreeMap<_, _> = labels
+                .of_group()
+                .iter()
+                .map(|&label| tag_name(label))
+                .zip(values)
+                .collect();
+            // Vector adds nothing to metrics, so the host is here.
+            tags.insert("collector", Cow::from("process_network"));
+            tags.insert("host", Cow::from(origin.host.as_str()));
+            tags.retain(|_, value| !value.is_empty());
+            let rows: Vec<_> = labels.rows(&protocols).collect();
+            rows.into_iter().flat_map(move |Row { protocol, moved }| {
+                let mut tags = tags.clone();
+                tags.extend(protocol.map(|protocol| ("protocol", Cow::from(protocol.name()))));
+                let Moved {
+                    sent_bytes,
+                    received_bytes,
+                } = moved;
+                [(TRANSMIT, sent_bytes, 0), (RECEIVE, 0, received_bytes)]
+                    .into_iter()
+                    .filter(|(_, sent, received)| sent | received > 0)
+                    .map(move |(name, sent_bytes, received_bytes)| Counter {
+                        name,
+                        tags: tags.clone(),
+                        timestamp: end,
+                        interval_ms,
+                        content: LossCount {
+                            events: 1,
+                            sent_bytes,
+                            received_bytes,
+                        },
+                    })
+            })
         })
 }
 
-/// Vector adds nothing to metrics, so the host is here. Nothing with more values than there are
-/// process names: that is for log records.
-fn tags<'a>(
-    process: &'a str,
-    protocol: Protocol,
-    origin: &'a Origin,
-) -> BTreeMap<&'static str, &'a str> {
-    let mut tags = BTreeMap::from([
-        ("collector", "process_network"),
-        ("host", origin.host.as_str()),
-        ("name", process),
-        ("protocol", protocol.name()),
-    ]);
-    tags.retain(|_, value| !value.is_empty());
-    tags
+/// As the metrics of `host_metrics` call it, where they have it.
+const fn tag_name(label: Label) -> &'static str {
+    match label {
+        Label::Process => "name",
+        Label::App
+        | Label::Pid
+        | Label::Exe
+        | Label::User
+        | Label::Unit
+        | Label::Container
+        | Label::LocalPort
+        | Label::Remote
+        | Label::RemotePort
+        | Label::Protocol => label.name(),
+    }
 }

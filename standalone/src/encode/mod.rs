@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use nettally_source::{Event, HealthReport, LossCount, Usage, UsageBatch};
 use serde::{Deserialize, Serialize};
 
+use crate::cardinality::SeriesConfig;
 use crate::text::harmless_json;
 use record::Notice;
 use told::Told;
@@ -49,7 +50,7 @@ pub struct Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Telemetry {
-    /// Counters of each process name and protocol.
+    /// Counters, by default of each process name and protocol.
     Metrics,
     /// A log record for each flow.
     Logs,
@@ -71,6 +72,7 @@ pub struct Encoder {
     metrics: bool,
     flows: bool,
     origin: Origin,
+    series: SeriesConfig,
     told: Told,
 }
 
@@ -83,6 +85,7 @@ impl Encoder {
             metrics: true,
             flows,
             origin,
+            series: SeriesConfig::default(),
             told: Told::default(),
         }
     }
@@ -98,6 +101,12 @@ impl Encoder {
             metrics,
             ..Self::new(format, flows, origin)
         }
+    }
+
+    /// With these series of metrics.
+    #[must_use]
+    pub fn with_series(self, series: SeriesConfig) -> Self {
+        Self { series, ..self }
     }
 
     /// The lines of one event.
@@ -132,7 +141,7 @@ impl Encoder {
             Format::NativeJson => {
                 let metrics = self
                     .metrics
-                    .then(|| native_json::metrics(batch, &self.origin));
+                    .then(|| native_json::metrics(batch, &self.origin, &self.series));
                 let flows = self.flows.then(|| native_json::flows(batch, &self.origin));
                 let metrics = metrics.into_iter().flatten();
                 Box::new(metrics.chain(flows.into_iter().flatten()).chain(losses))

@@ -3,6 +3,7 @@
 //! It rejects a whole event for a tag that is not a text, an interval of 0, or a time that is not
 //! RFC 3339; the types here cannot say any of these.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
@@ -14,6 +15,7 @@ use super::counter::{Counter, NAMESPACE, counters};
 use super::record::Flow;
 use super::who::Ancestry;
 use super::{Line, Origin, flow_content, line};
+use crate::cardinality::SeriesConfig;
 
 /// An event of Vector's model.
 #[derive(Serialize)]
@@ -28,7 +30,7 @@ enum Event<'a, L> {
 struct Metric<'a> {
     name: &'static str,
     namespace: &'static str,
-    tags: &'a BTreeMap<&'static str, &'a str>,
+    tags: &'a BTreeMap<&'static str, Cow<'a, str>>,
     timestamp: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     interval_ms: Option<NonZeroU32>,
@@ -60,12 +62,13 @@ impl<'a> FlowLog<'a> {
     }
 }
 
-/// What each process name moved over each protocol, as increments.
+/// What was moved, as increments.
 pub(super) fn metrics<'a>(
     batch: &'a UsageBatch,
     origin: &'a Origin,
-) -> impl Iterator<Item = Line> + 'a {
-    counters(batch, origin).map(|counter| Line {
+    series: &SeriesConfig,
+) -> impl Iterator<Item = Line> + use<'a> {
+    counters(batch, origin, series).map(|counter| Line {
         text: metric(&counter),
         content: counter.content,
     })

@@ -6,7 +6,7 @@ mod sinks;
 
 use std::sync::Arc;
 
-use nettally_source::{LossCount, Losses, Protocol};
+use nettally_source::{LossCount, Losses};
 use nettally_sqlite_sink::StoreStats;
 use warp::filters::BoxedFilter;
 use warp::http::header::CONTENT_TYPE;
@@ -14,13 +14,11 @@ use warp::reply::Reply as _;
 use warp::{Filter as _, reply::Response};
 
 use super::api::Api;
-use crate::live::{ByProtocol, Moved, NameTotals};
+use crate::cardinality::{Row, Total, Totals};
+use crate::live::Moved;
 use exposition::{Exposition, Kind};
 
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Stands for all processes without a counter of their own, and for one that is called so.
-const OTHER: &str = "other";
 
 /// The route.
 pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
@@ -38,7 +36,7 @@ async fn answer(api: Arc<Api>) -> Response {
 
 fn text(api: &Api, stored: Option<&StoreStats>) -> String {
     let mut text = Exposition::default();
-    moved(&mut text, api.live.names());
+    api.live.read_totals(|totals| moved(&mut text, totals));
     program(&mut text, api);
     sources(&mut text, api);
     sinks::write(&mut text, &api.roster.sinks());
@@ -50,50 +48,56 @@ fn text(api: &Api, stored: Option<&StoreStats>) -> String {
     text.finish()
 }
 
-/// What was moved. A protocol over which a name moved nothing has no counters.
-fn moved(text: &mut Exposition, totals: NameTotals) {
-    let NameTotals { names, mut other } = totals;
-    let (called_other, names): (Vec<_>, Vec<_>) =
-        names.into_iter().partition(|(name, _)| name == OTHER);
-    for (_, totals) in called_other {
-        for (sum, part) in other.iter_mut().zip(totals) {
-            *sum += part;
-        }
-    }
-    let rows = || {
-        let names = names.iter().map(|(name, totals)| (name.as_str(), totals));
-        names.chain([(OTHER, &other)])
-    };
+/// What was moved. A protocol over which a series moved nothing has no counters.
+fn moved(text: &mut Exposition, totals: &Totals) {
+    let told = totals.told();
     directions(
         text,
         "host_process_network_transmit_bytes_total",
-        "Payload bytes that processes of this name sent. Sum without packet, which holds what others do.",
-        rows(),
+        "Payload bytes that these processes sent. Sum without packet, which holds what others do.",
+        totals,
+        &told,
         |moved| moved.sent_bytes,
     );
     directions(
         text,
         "host_process_network_receive_bytes_total",
-        "Payload bytes that processes of this name received. Sum without packet, which holds what others do.",
-        rows(),
+        "Payload bytes that these processes received. Sum without packet, which holds what others do.",
+        totals,
+        &told,
         |moved| moved.received_bytes,
     );
+    let mut set_aside = text.family(
+        "nettally_metrics_set_aside_bytes",
+        Kind::Gauge,
+        "Bytes of series that are not shown now, as larger ones are or they were silent: with those shown, all that was moved.",
+    );
+    let aside: Moved = totals.set_aside().into_iter().sum();
+    for (direction, bytes) in [
+        ("transmit", aside.sent_bytes),
+        ("receive", aside.received_bytes),
+    ] {
+        set_aside.sample(&[("direction", direction)], bytes);
+    }
 }
 
-fn directions<'a>(
+fn directions(
     text: &mut Exposition,
     name: &str,
     help: &str,
-    rows: impl Iterator<Item = (&'a str, &'a ByProtocol)>,
+    totals: &Totals,
+    told: &[Total],
     bytes: impl Fn(&Moved) -> u64,
 ) {
     let mut family = text.family(name, Kind::Counter, help);
-    for (process, totals) in rows {
-        for (protocol, moved) in Protocol::ALL.into_iter().zip(totals) {
-            if moved.both() > 0 {
-                let labels = [("process", process), ("protocol", protocol.name())];
-                family.sample(&labels, bytes(moved));
-            }
+    for total in told {
+        for Row { protocol, moved } in totals.labels().rows(&total.protocols) {
+            let group = total.labels(totals.labels());
+            let labels: Vec<_> = group
+                .map(|(label, value)| (label.name(), value))
+                .chain(protocol.map(|protocol| ("protocol", protocol.name())))
+                .collect();
+            family.sample(&labels, bytes(&moved));
         }
     }
 }

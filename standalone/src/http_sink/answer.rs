@@ -32,7 +32,7 @@ pub(super) fn outcome(status: StatusCode, headers: &HeaderMap) -> Result<(), Fai
 }
 
 /// How long the server asks to wait: in seconds, or until an instant by its own clock.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));

@@ -40,7 +40,7 @@ pub enum Strategy {
 }
 
 impl AuthConfig {
-    pub(super) fn problems(&self) -> Vec<Problem> {
+    pub(crate) fn problems(&self) -> Vec<Problem> {
         let Self {
             strategy,
             user,

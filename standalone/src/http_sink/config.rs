@@ -11,8 +11,10 @@ use nettally_source::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::answer::outcome;
 use super::auth::AuthConfig;
-use super::push::HttpPush;
+use super::push::{HttpPush, PushOptions};
+use crate::cardinality::{SeriesConfig, Told};
 use crate::delivery::options::{BatchConfig, Compression, RequestConfig, TlsConfig};
 use crate::delivery::secret::Secret;
 use crate::delivery::{Courier, Delivered, Endpoints, Framing, Item, Itemize, Post};
@@ -35,6 +37,8 @@ pub struct HttpConfig {
     pub telemetry: Telemetry,
     /// Name of this machine. Default: as the kernel says.
     pub host: Option<String>,
+    /// Which series the metrics have.
+    pub series: SeriesConfig,
     /// How requests are made smaller. Default `none`.
     pub compression: Compression,
     /// Further headers.
@@ -98,6 +102,7 @@ impl Default for HttpConfig {
             encoding: Encoding::Ndjson,
             telemetry: Telemetry::Metrics,
             host: None,
+            series: SeriesConfig::default(),
             compression: Compression::None,
             headers: BTreeMap::new(),
             auth: None,
@@ -117,6 +122,7 @@ impl HttpConfig {
             encoding: _,
             telemetry: _,
             host: _,
+            series,
             compression: _,
             headers,
             auth,
@@ -132,33 +138,41 @@ impl HttpConfig {
         } else if let Err(problem) = endpoint(uri, tls.is_some()) {
             problems.push(Problem::new("uri", problem));
         }
-        for (name, value) in headers {
-            let at = format!("headers.{name}");
-            let is_ours = |name: &HeaderName| {
-                let ours = ["content-type", "content-encoding", "content-length", "host"];
-                ours.contains(&name.as_str()) || (name == "authorization" && auth.is_some())
-            };
-            match name.parse::<HeaderName>() {
-                Err(_not_a_name) => problems.push(Problem::new(at, "is no name of a header")),
-                Ok(name) if is_ours(&name) => {
-                    problems.push(Problem::new(at, "is set by other options of this sink"));
-                }
-                Ok(_) if HeaderValue::from_str(value.reveal()).is_err() => {
-                    problems.push(Problem::new(at, "has characters that a header cannot have"));
-                }
-                Ok(_) => {}
-            }
-        }
+        problems.extend(header_problems(headers, auth.is_some()));
         problems.extend(auth.iter().flat_map(AuthConfig::problems));
         problems.extend(tls.iter().flat_map(TlsConfig::problems));
+        problems.extend(series.problems("series", Told::Increments));
         problems.extend(request.problems());
         problems.extend(batch.problems());
         problems
     }
 }
 
+/// What is wrong with further headers.
+pub(crate) fn header_problems(headers: &BTreeMap<String, Secret>, has_auth: bool) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (name, value) in headers {
+        let at = format!("headers.{name}");
+        let is_ours = |name: &HeaderName| {
+            let ours = ["content-type", "content-encoding", "content-length", "host"];
+            ours.contains(&name.as_str()) || (name == "authorization" && has_auth)
+        };
+        match name.parse::<HeaderName>() {
+            Err(_not_a_name) => problems.push(Problem::new(at, "is no name of a header")),
+            Ok(name) if is_ours(&name) => {
+                problems.push(Problem::new(at, "is set by other options of this sink"));
+            }
+            Ok(_) if HeaderValue::from_str(value.reveal()).is_err() => {
+                problems.push(Problem::new(at, "has characters that a header cannot have"));
+            }
+            Ok(_) => {}
+        }
+    }
+    problems
+}
+
 /// Where to send to; `Err` says what is wrong, without what may be a secret.
-fn endpoint(text: &str, with_tls: bool) -> Result<Uri, String> {
+pub(crate) fn endpoint(text: &str, with_tls: bool) -> Result<Uri, String> {
     let expected = "expected an address such as https://example.org/in";
     let uri: Uri = text
         .parse()
@@ -224,7 +238,16 @@ impl SinkConfig for Http {
             ending,
         } = self;
         let uri = endpoint(&config.uri, config.tls.is_some())?;
-        let push = HttpPush::new(&uri, config).map_err(anyhow::Error::into_boxed_dyn_error)?;
+        let options = PushOptions {
+            method: config.method,
+            content_type: config.encoding.content_type(),
+            compression: config.compression,
+            headers: &config.headers,
+            auth: config.auth.as_ref(),
+            tls: config.tls.as_ref(),
+            judge: |status, headers, _body| outcome(status, headers),
+        };
+        let push = HttpPush::new(&uri, options).map_err(anyhow::Error::into_boxed_dyn_error)?;
         let origin = Origin {
             host: config.host.clone().unwrap_or_else(host_name),
             pid: std::process::id(),
@@ -243,7 +266,9 @@ impl SinkConfig for Http {
             ending.clone(),
         );
         let courier = Courier {
-            itemize: Box::new(Lines(Encoder::of(format, config.telemetry, origin))),
+            itemize: Box::new(Lines(
+                Encoder::of(format, config.telemetry, origin).with_series(config.series.clone()),
+            )),
             framing: config.encoding.framing(),
             batch: config.batch.clone(),
             concurrency: config.request.concurrency,

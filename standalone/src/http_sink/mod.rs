@@ -15,3 +15,7 @@ mod tests;
 
 pub use auth::{AuthConfig, Strategy};
 pub use config::{Encoding, Http, HttpConfig, Method};
+
+pub(crate) use answer::retry_after;
+pub(crate) use config::{endpoint, header_problems};
+pub(crate) use push::{HttpPush, PushOptions};

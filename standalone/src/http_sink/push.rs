@@ -1,5 +1,6 @@
 //! Requests by HTTP.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use anyhow::Context as _;
@@ -7,49 +8,68 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 
-use super::answer::outcome;
 use super::auth::AuthConfig;
-use super::config::{HttpConfig, Method};
-use crate::delivery::options::Compression;
+use super::config::Method;
+use crate::delivery::options::{Compression, TlsConfig};
+use crate::delivery::secret::Secret;
 use crate::delivery::{Client, Failure, FailureKind, Protocols, Push, client};
 
-/// Bytes of an answer that are read so that its connection can be used again. What an answer says
-/// beyond its status is not looked at.
+/// Bytes of an answer that are read: so that its connection can be used again, and for protocols
+/// that say there what was taken.
 const ANSWER_BYTES: usize = 65_536;
 
+/// What an answer means: its status, its head, and its body if that could be read.
+pub(crate) type Judge = fn(StatusCode, &HeaderMap, &[u8]) -> Result<(), Failure>;
+
+/// How requests are made.
+pub(crate) struct PushOptions<'a> {
+    pub(crate) method: Method,
+    pub(crate) content_type: &'static str,
+    pub(crate) compression: Compression,
+    pub(crate) headers: &'a BTreeMap<String, Secret>,
+    pub(crate) auth: Option<&'a AuthConfig>,
+    pub(crate) tls: Option<&'a TlsConfig>,
+    pub(crate) judge: Judge,
+}
+
 /// Makes requests to one server.
-pub(super) struct HttpPush {
+pub(crate) struct HttpPush {
     client: Client<Full<Bytes>>,
     method: Method,
     /// Of every request, but for the one that says who we are.
     headers: HeaderMap,
     auth: Option<AuthConfig>,
     compression: Compression,
+    judge: Judge,
 }
 
 impl HttpPush {
-    pub(super) fn new(uri: &Uri, config: &HttpConfig) -> anyhow::Result<Self> {
-        let client = client(
-            std::slice::from_ref(uri),
-            config.tls.as_ref(),
-            Protocols::Any,
-        )?;
+    pub(crate) fn new(uri: &Uri, options: PushOptions<'_>) -> anyhow::Result<Self> {
+        let PushOptions {
+            method,
+            content_type,
+            compression,
+            headers: further,
+            auth,
+            tls,
+            judge,
+        } = options;
+        let client = client(std::slice::from_ref(uri), tls, Protocols::Any)?;
         let mut headers = HeaderMap::new();
         let agent = concat!("nettally/", env!("CARGO_PKG_VERSION"));
         headers.insert(USER_AGENT, HeaderValue::from_static(agent));
-        for (name, value) in &config.headers {
+        for (name, value) in further {
             let unusable = || format!("the header {name} cannot be sent");
             let header: HeaderName = name.parse().with_context(unusable)?;
             let mut value = HeaderValue::from_str(value.reveal()).with_context(unusable)?;
             value.set_sensitive(true);
             headers.insert(header, value);
         }
-        let content_type = config.encoding.content_type();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        match config.compression {
+        match compression {
             Compression::None => {}
             Compression::Gzip => {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -57,10 +77,11 @@ impl HttpPush {
         }
         Ok(Self {
             client,
-            method: config.method,
+            method,
             headers,
-            auth: config.auth.clone(),
-            compression: config.compression,
+            auth: auth.cloned(),
+            compression,
+            judge,
         })
     }
 
@@ -96,9 +117,10 @@ impl Push for HttpPush {
         let answer = self.client.request(request).await;
         let answer = answer.map_err(|error| Failure::of_transport(&error))?;
         let (head, body) = answer.into_parts();
-        // The outcome is in the head; a body that cannot be read costs a connection only.
-        drop(Limited::new(body, ANSWER_BYTES).collect().await);
-        outcome(head.status, &head.headers)
+        // What was taken is taken: a body that cannot be read costs a connection only.
+        let body = Limited::new(body, ANSWER_BYTES).collect().await;
+        let body = body.map_or_else(|_broken_off| Bytes::new(), Collected::to_bytes);
+        (self.judge)(head.status, &head.headers, &body)
     }
 }
 

@@ -8,7 +8,6 @@ mod followers;
 mod frame;
 mod limits;
 mod moved;
-mod names;
 mod sink;
 mod state;
 mod subscription;
@@ -26,13 +25,14 @@ pub use followers::{Follower, FollowerCounts, Until};
 pub use frame::{FlowChoice, Frame, ProcessNow, RemoteNow, Remotes};
 pub use limits::Folds;
 pub use moved::Moved;
-pub use names::{ByProtocol, NameTotals};
 pub use subscription::Subscription;
 
 use crate::topology::Delivery;
 use followers::Followers;
 use state::State;
 use subscription::Newest;
+
+use crate::cardinality::{SeriesConfig, Totals};
 
 /// The last two minutes of usage, and the latest health of each source.
 #[derive(Debug)]
@@ -72,11 +72,17 @@ impl Delivery for Live {
 }
 
 impl Live {
-    /// Nothing seen yet.
+    /// Nothing seen yet, with the usual counters.
     #[must_use]
     pub fn new() -> Arc<Self> {
+        Self::with_series(&SeriesConfig::of_metrics())
+    }
+
+    /// Nothing seen yet, with these counters.
+    #[must_use]
+    pub fn with_series(series: &SeriesConfig) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::default(),
+            state: Mutex::new(State::new(series)),
             newest: watch::Sender::default(),
             followers: Arc::default(),
         })
@@ -118,10 +124,9 @@ impl Live {
         self.lock().remotes(choice, limit)
     }
 
-    /// What process names moved since start.
-    #[must_use]
-    pub fn names(&self) -> NameTotals {
-        self.lock().names.totals()
+    /// Reads the counters since the start.
+    pub fn read_totals<T>(&self, read: impl FnOnce(&Totals) -> T) -> T {
+        read(&self.lock().totals)
     }
 
     /// The latest report of each source, by the source's name.

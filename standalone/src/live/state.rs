@@ -11,11 +11,11 @@ use nettally_source::{
 use super::frame::{FlowChoice, Frame, ProcessNow, RemoteNow, Remotes};
 use super::limits::{Folds, Limits};
 use super::moved::{self, Moved};
-use super::names::Names;
 use super::window::{KeptWindow, ProcessShare};
+use crate::cardinality::{SeriesConfig, Totals};
 
 /// Everything that is kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
     limits: Limits,
     /// Oldest first.
@@ -24,7 +24,7 @@ pub(super) struct State {
     sequence: u64,
     since_start: Moved,
     outside_since_start: Moved,
-    pub(super) names: Names,
+    pub(super) totals: Totals,
     pub(super) folds: Folds,
     /// Rows that were taken in.
     pub(super) taken: LossCount,
@@ -41,7 +41,29 @@ struct Known {
     last_sequence: u64,
 }
 
+impl Default for State {
+    fn default() -> Self {
+        Self::new(&SeriesConfig::of_metrics())
+    }
+}
+
 impl State {
+    /// Nothing seen yet, with these counters.
+    pub(super) fn new(series: &SeriesConfig) -> Self {
+        Self {
+            limits: Limits::default(),
+            windows: VecDeque::new(),
+            known: HashMap::new(),
+            sequence: 0,
+            since_start: Moved::default(),
+            outside_since_start: Moved::default(),
+            totals: Totals::new(series),
+            folds: Folds::default(),
+            taken: LossCount::default(),
+            reports: BTreeMap::new(),
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn with_limits(limits: Limits) -> Self {
         Self {
@@ -71,9 +93,7 @@ impl State {
             known.last_sequence = self.sequence;
         }
         self.forget_processes();
-        let shares = kept.processes.iter().chain(&folded);
-        self.names
-            .add(shares.map(|share| (share.process.name.as_str(), share.protocols)));
+        self.totals.add(batch);
 
         let oldest = kept.window.end - self.limits.age;
         self.windows.push_back(kept);

@@ -1,6 +1,5 @@
 //! What a user may set on the sink `statsd`, and the sink it builds.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,23 +11,39 @@ use nettally_source::{
     Event, Healthcheck, Problem, Result, Sink, SinkConfig, SinkContext, StreamSink,
 };
 use serde::{Deserialize, Serialize};
-use tokio::net::UdpSocket;
 use tracing::{info, warn};
 
 use super::deliver::{Delivered, Sender};
 use super::encode::Encoder;
+use super::peer::{Address, Peer};
+use crate::cardinality::{SeriesConfig, Told};
 
 /// Configuration of the sink `statsd`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StatsdConfig {
-    /// Host and UDP port of the server, looked up once at start. Default `127.0.0.1:8125`.
+    /// Host and UDP port of the server, looked up once at start; or `unix:` and the path of its
+    /// socket for datagrams, which need not be there yet. Default `127.0.0.1:8125`.
     pub address: String,
     /// First part of every metric's name. Default `nettally`.
     pub prefix: String,
+    /// Where labels go. Default `none`: into the metric's name.
+    pub tags: Tags,
+    /// Which series there are, and by which labels.
+    pub series: SeriesConfig,
     /// Bytes of metrics in one datagram at most, 128 to 65507. Default 1432, which fits into one
     /// Ethernet frame.
-    pub datagram_bytes: usize,
+    pub max_packet_bytes: usize,
+}
+
+/// Where labels go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tags {
+    /// Into the name, for servers that know nothing else.
+    None,
+    /// Into tags, as DogStatsD has them: `|#process:curl,protocol:tcp`.
+    DogStatsd,
 }
 
 impl Default for StatsdConfig {
@@ -36,7 +51,9 @@ impl Default for StatsdConfig {
         Self {
             address: "127.0.0.1:8125".to_owned(),
             prefix: "nettally".to_owned(),
-            datagram_bytes: 1432,
+            tags: Tags::None,
+            series: SeriesConfig::default(),
+            max_packet_bytes: 1432,
         }
     }
 }
@@ -46,18 +63,16 @@ impl StatsdConfig {
         let Self {
             address,
             prefix,
-            datagram_bytes,
+            tags: _,
+            series,
+            max_packet_bytes,
         } = self;
         let mut problems = Vec::new();
-        let port = address.rsplit_once(':').and_then(|(host, port)| {
-            port.parse::<u16>()
-                .ok()
-                .filter(|&port| port > 0 && !host.is_empty())
-        });
-        if port.is_none() {
+        if Address::parse(address).is_none() {
+            let expected = "expected a host and a port, such as 127.0.0.1:8125, or unix:/path";
             problems.push(Problem::new(
                 "address",
-                format!("found {address:?}, expected a host and a port, such as 127.0.0.1:8125"),
+                format!("found {address:?}, {expected}"),
             ));
         }
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -67,12 +82,13 @@ impl StatsdConfig {
                 format!("found {prefix:?}, expected letters, digits, `_`, `-` and `.`"),
             ));
         }
-        if !(128..=65_507).contains(datagram_bytes) {
+        if !(128..=65_507).contains(max_packet_bytes) {
             problems.push(Problem::new(
-                "datagram_bytes",
-                format!("found {datagram_bytes}, expected 128 to 65507"),
+                "max_packet_bytes",
+                format!("found {max_packet_bytes}, expected 128 to 65507"),
             ));
         }
+        problems.extend(series.problems("series", Told::Increments));
         problems
     }
 }
@@ -114,48 +130,26 @@ impl SinkConfig for Statsd {
 
     async fn build(&self, cx: SinkContext) -> Result<(Sink, Healthcheck)> {
         let Self { config, delivered } = self;
-        let StatsdConfig {
-            address,
-            prefix,
-            datagram_bytes,
-        } = config;
-        let socket = connected(address)
+        let address = Address::parse(&config.address)
+            .with_context(|| format!("`address` {:?} is none", config.address))
+            .map_err(anyhow::Error::into_boxed_dyn_error)?;
+        let peer = Peer::open(address)
             .await
             .map_err(anyhow::Error::into_boxed_dyn_error)?;
         let sink = Running {
             key: cx.key.to_string(),
-            encoder: Encoder::new(prefix, *datagram_bytes)?,
-            socket,
+            encoder: Encoder::new(config)?,
+            peer,
             delivered: Arc::clone(delivered),
         };
         Ok((Box::new(sink), async { Ok(()) }.boxed()))
     }
 }
 
-async fn connected(address: &str) -> anyhow::Result<UdpSocket> {
-    let peer = tokio::net::lookup_host(address)
-        .await
-        .with_context(|| format!("cannot look up the StatsD server {address}; check `address`"))?
-        .next()
-        .with_context(|| format!("the StatsD server {address} has no address; check `address`"))?;
-    let any: IpAddr = if peer.is_ipv4() {
-        Ipv4Addr::UNSPECIFIED.into()
-    } else {
-        Ipv6Addr::UNSPECIFIED.into()
-    };
-    let socket = UdpSocket::bind(SocketAddr::new(any, 0))
-        .await
-        .context("cannot open a UDP socket")?;
-    socket.connect(peer).await.with_context(|| {
-        format!("cannot reach the StatsD server {address} at {peer}; is there a route to it?")
-    })?;
-    Ok(socket)
-}
-
 struct Running {
     key: String,
     encoder: Encoder,
-    socket: UdpSocket,
+    peer: Peer,
     delivered: Arc<Delivered>,
 }
 
@@ -165,10 +159,10 @@ impl StreamSink for Running {
         let Self {
             key,
             encoder,
-            socket,
+            peer,
             delivered,
         } = *self;
-        let mut sender = Sender::new(socket, &delivered);
+        let mut sender = Sender::new(peer, &delivered);
         let mut trouble = Trouble::default();
         while let Some(event) = input.next().await {
             let batch = match event {

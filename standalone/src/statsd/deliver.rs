@@ -5,13 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use nettally_source::{ComponentCounters, LossCount, Telemetry};
 use serde::Serialize;
-use tokio::net::UdpSocket;
 
 use super::encode::Datagram;
+use super::peer::Peer;
 use crate::topology::Delivery;
 
-/// What was delivered since start. UDP has no receipts: delivered means handed to the network, and
-/// not refused by the receiving machine.
+/// What was delivered since start. Datagrams have no receipts: delivered means handed to the network,
+/// and not refused by the receiving machine, or put into the server's Unix socket.
 #[derive(Debug, Default)]
 pub struct Delivered(Mutex<Figures>);
 
@@ -97,18 +97,18 @@ impl Delivery for Delivered {
     }
 }
 
-/// A connected socket.
+/// Sends to one server.
 pub(super) struct Sender<'a> {
-    socket: UdpSocket,
+    peer: Peer,
     delivered: &'a Delivered,
     /// What the last datagram held, which the receiving machine may still refuse.
     last: Sent,
 }
 
 impl<'a> Sender<'a> {
-    pub(super) fn new(socket: UdpSocket, delivered: &'a Delivered) -> Self {
+    pub(super) fn new(peer: Peer, delivered: &'a Delivered) -> Self {
         Self {
-            socket,
+            peer,
             delivered,
             last: Sent::default(),
         }
@@ -117,33 +117,32 @@ impl<'a> Sender<'a> {
     /// Sends one datagram. A failure is counted; the error is for a log.
     pub(super) async fn send(&mut self, datagram: &Datagram) -> std::io::Result<()> {
         let Datagram { payload, content } = datagram;
-        match self.socket.send(payload).await {
+        let sent = Sent {
+            bytes: payload.len() as u64,
+            content: *content,
+        };
+        match self.peer.send(payload).await {
             // What was refused is the datagram before; this one was not sent yet.
-            Err(refused) if refused.kind() == ErrorKind::ConnectionRefused => {
+            Err(refused)
+                if refused.kind() == ErrorKind::ConnectionRefused && self.peer.refuses_later() =>
+            {
                 self.delivered.refused(self.last);
-                let again = self.socket.send(payload).await;
-                self.settle(again, *content).and(Err(refused))
+                let again = self.peer.send(payload).await;
+                self.settle(again, sent).and(Err(refused))
             }
-            outcome => self.settle(outcome, *content),
+            outcome => self.settle(outcome, sent),
         }
     }
 
-    fn settle(
-        &mut self,
-        outcome: std::io::Result<usize>,
-        content: LossCount,
-    ) -> std::io::Result<()> {
+    fn settle(&mut self, outcome: std::io::Result<()>, sent: Sent) -> std::io::Result<()> {
         match outcome {
-            Ok(length) => {
-                self.last = Sent {
-                    bytes: length as u64,
-                    content,
-                };
-                self.delivered.sent(self.last);
+            Ok(()) => {
+                self.last = sent;
+                self.delivered.sent(sent);
                 Ok(())
             }
             Err(error) => {
-                self.delivered.failed(content);
+                self.delivered.failed(sent.content);
                 Err(error)
             }
         }

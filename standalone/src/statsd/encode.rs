@@ -1,38 +1,51 @@
 //! A window of usage as StatsD datagrams.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cadence::MetricSink;
-use metrics::{Key, Label, Level, Metadata, Recorder};
-use metrics_exporter_statsd::{StatsdBuilder, StatsdRecorder};
+use metrics::{Key, Label as Tag, Level, Metadata, Recorder};
+use metrics_exporter_statsd::{StatsdBuilder, StatsdError, StatsdRecorder};
 use nettally_source::{LossCount, Protocol, UsageBatch};
 
-use super::name::metric_part;
+use super::config::{StatsdConfig, Tags};
+use super::name::{metric_part, tag_value};
+use crate::cardinality::{Group, Labels, Row, SeriesConfig, groups};
+use crate::live::Moved;
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 
+/// The largest number that servers take: a larger one is told in parts.
+const INCREMENT: u64 = i64::MAX as u64;
+
 /// Turns windows into datagrams.
-pub(super) struct Encoder {
+pub struct Encoder {
     recorder: StatsdRecorder,
     lines: Lines,
-    datagram_bytes: usize,
+    tags: Tags,
+    series: SeriesConfig,
+    labels: Labels,
+    max_packet_bytes: usize,
 }
 
 /// One datagram, and what its counters add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Datagram {
-    pub(super) payload: Vec<u8>,
+pub struct Datagram {
+    /// Lines, with a line feed between each two.
+    pub payload: Vec<u8>,
     /// Its counters and their bytes: what is lost if it is.
-    pub(super) content: LossCount,
+    pub content: LossCount,
 }
 
 /// Collects the lines that the recorder writes.
 ///
-/// The exporter's own UDP sink drops lines without a word when its queue is full; here they are
-/// packed and sent by code that counts.
+/// `metrics-exporter-statsd` makes the lines, by way of `cadence`. Its own UDP sink buffers, drops
+/// lines without a word when its queue is full, and shows neither a flush (the recorder keeps the
+/// client to itself) nor errors of sending (its client has no handler for them), and it has no sink
+/// for Unix sockets. So what is handed to it here is a sink that never fails, and packing, sending
+/// and counting are ours.
 #[derive(Clone, Debug, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
@@ -51,12 +64,18 @@ impl MetricSink for Lines {
 }
 
 impl Encoder {
-    /// Metrics begin with `prefix`; a datagram has at most `datagram_bytes`, unless one line alone
-    /// is longer.
-    pub(super) fn new(
-        prefix: &str,
-        datagram_bytes: usize,
-    ) -> Result<Self, metrics_exporter_statsd::StatsdError> {
+    /// One with the options of a sink. A datagram keeps its limit, unless one line alone is longer.
+    ///
+    /// # Errors
+    /// The exporter does not take the prefix.
+    pub fn new(config: &StatsdConfig) -> Result<Self, StatsdError> {
+        let StatsdConfig {
+            address: _,
+            prefix,
+            tags,
+            series,
+            max_packet_bytes,
+        } = config;
         let lines = Lines::default();
         let recorder = StatsdBuilder::default()
             .with_sink(lines.clone())
@@ -64,59 +83,97 @@ impl Encoder {
         Ok(Self {
             recorder,
             lines,
-            datagram_bytes,
+            tags: *tags,
+            labels: series.labels(),
+            series: series.clone(),
+            max_packet_bytes: *max_packet_bytes,
         })
     }
 
     /// The counters of a window. A counter of 0 is left out.
-    pub(super) fn encode(&self, batch: &UsageBatch) -> Vec<Datagram> {
-        let mut packing = Packing::new(self.datagram_bytes);
-        for ((name, protocol), Moved { sent, received }) in totals(batch) {
-            for (direction, bytes) in [("sent_bytes", sent), ("received_bytes", received)] {
-                if bytes == 0 {
-                    continue;
-                }
-                let key = Key::from_parts(
-                    format!("process.{name}.{protocol}.{direction}"),
-                    Vec::<Label>::new(),
-                );
-                self.recorder
-                    .register_counter(&key, &METADATA)
-                    .increment(bytes);
-                let (sent_bytes, received_bytes) = match direction {
-                    "sent_bytes" => (bytes, 0),
-                    _received => (0, bytes),
-                };
-                let content = LossCount {
-                    events: 1,
+    #[must_use]
+    pub fn encode(&self, batch: &UsageBatch) -> Vec<Datagram> {
+        let mut packing = Packing::new(self.max_packet_bytes);
+        for group in groups(&batch.usage, &self.series, &self.labels) {
+            for Row { protocol, moved } in self.labels.rows(&group.protocols) {
+                let Moved {
                     sent_bytes,
                     received_bytes,
-                };
-                for line in self.lines.take() {
-                    packing.add(&line, content);
-                }
+                } = moved;
+                self.count(&mut packing, &group, protocol, "sent_bytes", sent_bytes);
+                self.count(
+                    &mut packing,
+                    &group,
+                    protocol,
+                    "received_bytes",
+                    received_bytes,
+                );
             }
         }
         packing.finish()
     }
-}
 
-#[derive(Clone, Copy, Default)]
-struct Moved {
-    sent: u64,
-    received: u64,
-}
-
-fn totals(batch: &UsageBatch) -> BTreeMap<(String, Protocol), Moved> {
-    let mut totals = BTreeMap::<_, Moved>::new();
-    for usage in &batch.usage {
-        let moved = totals
-            .entry((metric_part(&usage.process.name), usage.protocol))
-            .or_default();
-        moved.sent = moved.sent.saturating_add(usage.sent_bytes);
-        moved.received = moved.received.saturating_add(usage.received_bytes);
+    fn count(
+        &self,
+        packing: &mut Packing,
+        group: &Group<'_>,
+        protocol: Option<Protocol>,
+        direction: &'static str,
+        bytes: u64,
+    ) {
+        if bytes == 0 {
+            return;
+        }
+        let counter = self
+            .recorder
+            .register_counter(&self.key(group, protocol, direction), &METADATA);
+        let whole = (0..bytes / INCREMENT).map(|_part| INCREMENT);
+        let left = bytes % INCREMENT;
+        for part in whole.chain((left > 0).then_some(left)) {
+            counter.increment(part);
+            let (sent_bytes, received_bytes) = match direction {
+                "sent_bytes" => (part, 0),
+                _received => (0, part),
+            };
+            let content = LossCount {
+                events: 1,
+                sent_bytes,
+                received_bytes,
+            };
+            for line in self.lines.take() {
+                packing.add(&line, content);
+            }
+        }
     }
-    totals
+
+    fn key(&self, group: &Group<'_>, protocol: Option<Protocol>, direction: &'static str) -> Key {
+        match self.tags {
+            Tags::None => {
+                let mut name = String::new();
+                for (label, value) in self.labels.of_group().iter().zip(&group.values) {
+                    name.push_str(label.name());
+                    name.push('.');
+                    name.push_str(&metric_part(value));
+                    name.push('.');
+                }
+                if let Some(protocol) = protocol {
+                    name.push_str(protocol.name());
+                    name.push('.');
+                }
+                name.push_str(direction);
+                Key::from_name(name)
+            }
+            Tags::DogStatsd => {
+                let tag =
+                    |name: &'static str, value: Cow<'_, str>| Tag::new(name, tag_value(&value));
+                let tags = group
+                    .labels(&self.labels)
+                    .map(|(label, value)| tag(label.name(), Cow::from(value)))
+                    .chain(protocol.map(|protocol| tag("protocol", Cow::from(protocol.name()))));
+                Key::from_parts(direction, tags.collect::<Vec<_>>())
+            }
+        }
+    }
 }
 
 /// Fills datagrams one after the other.

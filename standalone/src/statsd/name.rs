@@ -1,4 +1,4 @@
-//! Names of processes as parts of metric names.
+//! Names of processes, and what else tells series apart, as parts of metric names and as tags.
 
 /// `name` with every character that has a meaning to StatsD or its servers replaced by `_`.
 pub(super) fn metric_part(name: &str) -> String {
@@ -11,9 +11,33 @@ pub(super) fn metric_part(name: &str) -> String {
         .collect()
 }
 
+/// `value` with every character replaced by `_` that ends a tag, or that servers replace in any
+/// case. A colon is kept: only the first one ends the name of the tag.
+pub(super) fn tag_value(value: &str) -> String {
+    let is_kept = |c: char| c.is_alphanumeric() || "_-:./[]@+".contains(c);
+    value
+        .chars()
+        .map(|c| if is_kept(c) { c } else { '_' })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::metric_part;
+    use super::{metric_part, tag_value};
+
+    #[test]
+    fn a_tag_cannot_end_its_line_or_begin_another() {
+        let cases = [
+            ("curl", "curl"),
+            ("a,b|c#d\ne:1", "a_b_c_d_e:1"),
+            ("2001:db8::/48", "2001:db8::/48"),
+            ("docker:3f2a9c1b7d55", "docker:3f2a9c1b7d55"),
+            ("naïve plan", "naïve_plan"),
+        ];
+        for (value, tag) in cases {
+            assert_eq!(tag_value(value), tag);
+        }
+    }
 
     #[test]
     fn only_letters_digits_underscore_and_hyphen_are_left() {

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use proptest::prelude::*;
 
 use super::encode::Encoder;
 use super::*;
+use crate::cardinality::{Label, SeriesConfig};
 use crate::topology::Delivery as _;
 use crate::topology::testing::{batch, row};
 
@@ -22,11 +24,10 @@ fn server() -> (UdpSocket, String) {
     (socket, address)
 }
 
-async fn build(address: &str, datagram_bytes: usize) -> (Sink, Arc<Delivered>) {
+async fn build(address: &str) -> (Sink, Arc<Delivered>) {
     let statsd = Statsd {
         config: StatsdConfig {
             address: address.to_owned(),
-            datagram_bytes,
             ..StatsdConfig::default()
         },
         delivered: Arc::default(),
@@ -59,7 +60,7 @@ fn counters<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, u64> {
 #[tokio::test]
 async fn counters_in_the_datagrams_are_exact() {
     let (server, address) = server();
-    let (sink, delivered) = build(&address, 1432).await;
+    let (sink, delivered) = build(&address).await;
     let windows = vec![
         batch(
             0,
@@ -101,7 +102,7 @@ async fn counters_in_the_datagrams_are_exact() {
 async fn a_server_that_is_gone_does_not_end_the_sink_and_every_byte_is_counted() {
     let (server, address) = server();
     drop(server);
-    let (sink, delivered) = build(&address, 1432).await;
+    let (sink, delivered) = build(&address).await;
     let windows = (0..5)
         .map(|second| batch(second, [row("curl", Protocol::Tcp, 1).moved(100, 10)]))
         .collect();
@@ -128,15 +129,14 @@ async fn a_server_that_cannot_be_found_is_named() {
 
 #[test]
 fn a_line_longer_than_a_datagram_is_sent_alone() {
-    let encoder = Encoder::new("p", 20).unwrap();
     let window = batch(0, [row("x", Protocol::Tcp, 1).moved(1, 2)]);
-    let payloads: Vec<_> = encoder
-        .encode(&window)
-        .into_iter()
-        .map(|datagram| String::from_utf8(datagram.payload).unwrap())
-        .collect();
+    let config = StatsdConfig {
+        prefix: "p".to_owned(),
+        max_packet_bytes: 20,
+        ..StatsdConfig::default()
+    };
     assert_eq!(
-        payloads,
+        payloads(&config, &window),
         [
             "p.process.x.tcp.sent_bytes:1|c",
             "p.process.x.tcp.received_bytes:2|c"
@@ -144,9 +144,127 @@ fn a_line_longer_than_a_datagram_is_sent_alone() {
     );
 }
 
+fn payloads(config: &StatsdConfig, window: &UsageBatch) -> Vec<String> {
+    let encoder = Encoder::new(config).unwrap();
+    let datagrams = encoder.encode(window).into_iter();
+    datagrams
+        .map(|datagram| String::from_utf8(datagram.payload).unwrap())
+        .collect()
+}
+
+#[test]
+fn labels_are_in_the_name_or_in_tags() {
+    let window = batch(0, [row("a b,c", Protocol::Tcp, 1).moved(7, 0)]);
+    let labels = vec![
+        Label::User,
+        Label::Process,
+        Label::Remote,
+        Label::Container,
+        Label::Protocol,
+    ];
+    let config = |tags| StatsdConfig {
+        tags,
+        series: SeriesConfig {
+            labels: labels.clone(),
+            ..SeriesConfig::default()
+        },
+        ..StatsdConfig::default()
+    };
+    let in_name =
+        "nettally.process.a_b_c.user.root.container._.remote.127_0_0_1.tcp.sent_bytes:7|c";
+    assert_eq!(payloads(&config(Tags::None), &window), [in_name]);
+    let in_tags = "nettally.sent_bytes:7|c|#process:a_b_c,user:root,remote:127.0.0.1,protocol:tcp";
+    assert_eq!(payloads(&config(Tags::DogStatsd), &window), [in_tags]);
+}
+
+#[test]
+fn beyond_the_largest_there_is_one_more_series() {
+    let window = batch(
+        0,
+        [
+            row("small", Protocol::Tcp, 1).moved(1, 0),
+            row("large", Protocol::Tcp, 2).moved(9, 0),
+            row("tiny", Protocol::Udp, 3).moved(0, 2),
+        ],
+    );
+    let config = StatsdConfig {
+        series: SeriesConfig {
+            top: Some(1),
+            ..SeriesConfig::default()
+        },
+        ..StatsdConfig::default()
+    };
+    let expected = "nettally.process.large.tcp.sent_bytes:9|c\n\
+                    nettally.process.other.tcp.sent_bytes:1|c\n\
+                    nettally.process.other.udp.received_bytes:2|c";
+    assert_eq!(payloads(&config, &window), [expected]);
+}
+
+#[test]
+fn what_no_server_takes_at_once_is_told_in_parts() {
+    let window = batch(0, [row("x", Protocol::Tcp, 1).moved(u64::MAX, 0)]);
+    let line = "nettally.process.x.tcp.sent_bytes:";
+    let found = payloads(&StatsdConfig::default(), &window).join("\n");
+    let parts: Vec<u128> = found
+        .lines()
+        .map(|found| {
+            let value = found
+                .strip_prefix(line)
+                .unwrap()
+                .strip_suffix("|c")
+                .unwrap();
+            u128::try_from(value.parse::<i64>().unwrap()).unwrap()
+        })
+        .collect();
+    assert_eq!(parts.iter().sum::<u128>(), u128::from(u64::MAX));
+}
+
+#[tokio::test]
+async fn a_unix_socket_may_come_later_and_be_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("statsd.sock");
+    let mut peer = peer::Peer::open(peer::Address::Unix(path.clone()))
+        .await
+        .unwrap();
+    let absent = peer.send(b"a:1|c").await.unwrap_err();
+    assert!(absent.to_string().contains("statsd.sock"), "{absent}");
+    for round in ["b:1|c", "c:1|c"] {
+        let server = UnixDatagram::bind(&path).unwrap();
+        peer.send(round.as_bytes()).await.unwrap();
+        let mut buffer = [0; 100];
+        let length = server.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..length], round.as_bytes());
+        drop(server);
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn counters_by_a_unix_socket_are_exact_and_what_does_not_go_out_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("statsd.sock");
+    let server = UnixDatagram::bind(&path).unwrap();
+    let (sink, delivered) = build(&format!("unix:{}", path.display())).await;
+    let window = |second| batch(second, [row("curl", Protocol::Tcp, 1).moved(100, 10)]);
+    run(sink, vec![window(0), window(1)]).await;
+    let mut buffer = [0; 2000];
+    for _window in 0..2 {
+        let length = server.recv(&mut buffer).unwrap();
+        let text = std::str::from_utf8(&buffer[..length]).unwrap();
+        assert_eq!(counters(text.lines()).values().sum::<u64>(), 110);
+    }
+    assert!(delivered.losses().is_empty());
+
+    drop(server);
+    let (sink, delivered) = build(&format!("unix:{}", path.display())).await;
+    run(sink, vec![window(2)]).await;
+    let failed = delivered.losses().get(LossReason::SinkFailed);
+    assert_eq!((failed.sent_bytes, failed.received_bytes), (100, 10));
+}
+
 #[test]
 fn a_window_without_usage_has_no_datagram() {
-    let encoder = Encoder::new("p", 1432).unwrap();
+    let encoder = Encoder::new(&StatsdConfig::default()).unwrap();
     assert!(encoder.encode(&batch(0, [])).is_empty());
 }
 
@@ -156,7 +274,8 @@ proptest! {
         rows in prop::collection::vec(("[a-c .]{0,3}", any::<bool>(), 0..u64::from(u32::MAX), 0..u64::from(u32::MAX)), 0..60),
         limit in 128_usize..600,
     ) {
-        let encoder = Encoder::new("nettally", limit).unwrap();
+        let config = StatsdConfig { max_packet_bytes: limit, ..StatsdConfig::default() };
+        let encoder = Encoder::new(&config).unwrap();
         let usage = rows
             .iter()
             .zip(1..)

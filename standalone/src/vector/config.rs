@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::push::GrpcPush;
+use crate::cardinality::{SeriesConfig, Told};
 use crate::delivery::options::{BatchConfig, Compression, RequestConfig, TlsConfig};
 use crate::delivery::{Courier, Delivered, Endpoints, Framing, Item, Itemize, Post};
 use crate::encode::protobuf::{Encoder, Pushed};
@@ -33,6 +34,8 @@ pub struct VectorConfig {
     pub telemetry: Telemetry,
     /// Name of this machine. Default: as the kernel says.
     pub host: Option<String>,
+    /// Which series the metrics have.
+    pub series: SeriesConfig,
     /// How requests are made smaller. Default `gzip`.
     pub compression: Compression,
     /// Makes connections secure, if the addresses do not say so.
@@ -53,6 +56,7 @@ impl Default for VectorConfig {
             endpoints: Vec::new(),
             telemetry: Telemetry::Metrics,
             host: None,
+            series: SeriesConfig::default(),
             compression: Compression::Gzip,
             tls: None,
             request: RequestConfig::default(),
@@ -69,6 +73,7 @@ impl VectorConfig {
             endpoints,
             telemetry: _,
             host: _,
+            series,
             compression: _,
             tls,
             request,
@@ -93,6 +98,7 @@ impl VectorConfig {
             }
         }
         problems.extend(tls.iter().flat_map(TlsConfig::problems));
+        problems.extend(series.problems("series", Told::Increments));
         problems.extend(request.problems());
         problems.extend(batch.problems());
         problems
@@ -189,6 +195,7 @@ impl SinkConfig for Vector {
             endpoints: _,
             telemetry,
             host,
+            series,
             compression,
             tls,
             request,
@@ -222,7 +229,9 @@ impl SinkConfig for Vector {
             ending.clone(),
         );
         let courier = Courier {
-            itemize: Box::new(Protobuf(Encoder::new(*telemetry, origin))),
+            itemize: Box::new(Protobuf(
+                Encoder::new(*telemetry, origin).with_series(series.clone()),
+            )),
             framing: Framing::Concatenated,
             batch: batch.clone(),
             concurrency: request.concurrency,

@@ -95,7 +95,9 @@ impl Target {
         let config = file.load(&overrides)?;
         let configured = config.sinks.values().find_map(|entry| match &entry.kind {
             SinkKind::Sqlite(sink) => Some(sink.clone()),
-            SinkKind::Statsd(_) | SinkKind::Vector(_) | SinkKind::Http(_) => None,
+            SinkKind::Statsd(_) | SinkKind::Vector(_) | SinkKind::Http(_) | SinkKind::Otlp(_) => {
+                None
+            }
         });
         let named = self.database.as_deref().map(Path::to_owned);
         let path = named

@@ -16,6 +16,7 @@ use super::record::{Flow, Notice};
 use super::told::Told;
 use super::who::Ancestry;
 use super::{NOTICE, Origin, Telemetry, flow_content};
+use crate::cardinality::SeriesConfig;
 use message::{
     Event as VectorEvent, EventWrapper, Log, Metric, MetricKind, MetricValue, PushEventsRequest,
 };
@@ -34,6 +35,7 @@ pub struct Pushed {
 pub struct Encoder {
     telemetry: Telemetry,
     origin: Origin,
+    series: SeriesConfig,
     told: Told,
 }
 
@@ -44,8 +46,15 @@ impl Encoder {
         Self {
             telemetry,
             origin,
+            series: SeriesConfig::default(),
             told: Told::default(),
         }
+    }
+
+    /// With these series of metrics.
+    #[must_use]
+    pub fn with_series(self, series: SeriesConfig) -> Self {
+        Self { series, ..self }
     }
 
     /// What one event is to Vector.
@@ -72,7 +81,7 @@ impl Encoder {
         });
         match self.telemetry {
             Telemetry::Metrics => Box::new(
-                counters(batch, origin)
+                counters(batch, origin, &self.series)
                     .map(|counter| metric(&counter))
                     .chain(losses),
             ),
@@ -118,7 +127,7 @@ fn metric(counter: &Counter<'_>) -> Pushed {
         timestamp: Some(value::instant(*timestamp)),
         tags_v1: tags
             .iter()
-            .map(|(&name, &value)| (name.to_owned(), value.to_owned()))
+            .map(|(&name, value)| (name.to_owned(), value.clone().into_owned()))
             .collect(),
         kind: MetricKind::Incremental.into(),
         value: Some(MetricValue::Counter(message::Counter {
