@@ -13,6 +13,7 @@ pub mod network;
 pub mod programs;
 pub mod statsd;
 pub mod stream;
+pub mod terminal;
 pub mod wait;
 
 /// Fails the test unless it runs as root: a test that is skipped has found out nothing.

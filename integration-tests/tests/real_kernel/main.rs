@@ -13,4 +13,5 @@ mod regressions;
 mod rights;
 mod shutdown;
 mod storm;
+mod stream;
 mod tools;

@@ -33,6 +33,7 @@ const TESTS: &[&str] = &[
     "bpftool",
     "util-linux",
     "tzdata",
+    "tmux",
 ];
 
 /// To boot other kernels, and to get them.
