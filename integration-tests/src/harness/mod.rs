@@ -17,6 +17,7 @@ pub mod prometheus;
 pub mod statsd;
 pub mod stream;
 pub mod talker;
+pub mod terminal;
 pub mod wait;
 
 /// Fails the test unless it runs as root: a test that is skipped has found out nothing.

@@ -14,4 +14,5 @@ mod reload;
 mod rights;
 mod shutdown;
 mod storm;
+mod stream;
 mod tools;

@@ -36,6 +36,7 @@ const TESTS: &[&str] = &[
     "bpftool",
     "util-linux",
     "tzdata",
+    "tmux",
 ];
 
 /// To boot other kernels, and to get them.

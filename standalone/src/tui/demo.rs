@@ -34,7 +34,7 @@ async fn run(cx: SourceContext) {
         mut out,
     } = cx;
     let mut shutdown = shutdown.fuse();
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    let mut ticks = tokio::time::interval(Duration::from_secs(window_secs()));
     let mut dice = Dice(1);
     for second in 0.. {
         if std::env::var_os("DEMO_PANIC").is_some() && second == 2 {
@@ -63,6 +63,12 @@ async fn run(cx: SourceContext) {
             () = &mut shutdown => return,
         }
     }
+}
+
+/// Seconds between two windows.
+fn window_secs() -> u64 {
+    let asked = std::env::var("DEMO_WINDOW_SECS").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 fn made_up(second: i64, dice: &mut Dice) -> UsageBatch {

@@ -113,8 +113,9 @@ fn the_terminal_is_as_before_however_the_screen_ends() {
 
 #[test]
 fn a_key_is_answered_before_the_next_window() {
-    let tmux = Tmux::start("");
-    tmux.wait_for("table", |picture| picture.contains("chronyd"));
+    // An answer that waits for the next window takes minutes.
+    let tmux = Tmux::start("DEMO_WINDOW_SECS=600");
+    tmux.wait_for("table", |picture| picture.contains("total"));
     let keys = [
         ("c", "totals by pid"),
         ("g", "totals by app"),
@@ -124,14 +125,10 @@ fn a_key_is_answered_before_the_next_window() {
         ("h", "MEASURED BY"),
         ("?", "nettally › keys"),
     ];
-    let quick = keys.iter().filter(|(key, shown)| {
+    for (key, shown) in keys {
         // A person's pace: only keys that come alone show whether they wake up the screen.
         std::thread::sleep(Duration::from_millis(350));
-        let pressed = Instant::now();
         tmux.run(&["send-keys", key]);
         tmux.wait_for(shown, |picture| picture.contains(shown));
-        pressed.elapsed() < Duration::from_millis(200)
-    });
-    // A busy machine may be late once; answers that wait for the next second are late each time.
-    assert!(quick.count() >= 4);
+    }
 }

@@ -190,6 +190,16 @@ pub(super) const STEPS: &[Step] = &[
         },
     ),
     step(
+        "terminal",
+        Kind::RealKernel,
+        "the screen in a terminal",
+        || {
+            let options = ["-p", "nettally-integration-tests", "--features", "terminal"];
+            let test = ["--test", "terminal", "--", "--test-threads=1"];
+            tallied(cargo("test").args(options).args(test))
+        },
+    ),
+    step(
         "package",
         Kind::Check,
         "every crate packages and builds on its own",
@@ -213,7 +223,8 @@ const ALL: [&str; 2] = ["--workspace", "--all-targets"];
 const REAL: [&str; 2] = [
     "--features",
     "nettally-integration-tests/real-kernel,nettally-integration-tests/browser,\
-     nettally-integration-tests/receivers,nettally-integration-tests/bench,nettally-source/real-kernel",
+     nettally-integration-tests/receivers,nettally-integration-tests/terminal,\
+     nettally-integration-tests/bench,nettally-source/real-kernel",
 ];
 const STRICT: [&str; 3] = ["--", "-D", "warnings"];
 

@@ -79,6 +79,14 @@ fn lines(model: &Model, total: Bytes, theme: Theme) -> Vec<Line<'static>> {
             lines.push(Line::raw(format!("  → {}", reason.remedy())));
         }
     }
+    match (model.origin, &model.daemon) {
+        (Origin::Own, _) => {
+            let words = "own collector: no sinks, no database; `nettally run` has them";
+            lines.push(Line::styled(words, theme.quiet()));
+        }
+        (Origin::Daemon, None) => lines.push(Line::styled("asking the daemon", theme.quiet())),
+        (Origin::Daemon, Some(daemon)) => daemon::tell(daemon, &mut lines, theme),
+    }
     lines.push(Line::styled("MEASURED BY", theme.heading()));
     let facts = [
         ("backend", printable(&health.backend).into_owned()),
@@ -110,14 +118,6 @@ fn lines(model: &Model, total: Bytes, theme: Theme) -> Vec<Line<'static>> {
             Span::styled(fit(name, 10, Side::Left), theme.quiet()),
             Span::raw(value),
         ]));
-    }
-    match (model.origin, &model.daemon) {
-        (Origin::Own, _) => {
-            let words = "own collector: no sinks, no database; `nettally run` has them";
-            lines.push(Line::styled(words, theme.quiet()));
-        }
-        (Origin::Daemon, None) => lines.push(Line::styled("asking the daemon", theme.quiet())),
-        (Origin::Daemon, Some(daemon)) => daemon::tell(daemon, &mut lines, theme),
     }
     lines.push(Line::styled("PROGRAMS IN THE KERNEL", theme.heading()));
     for program in &health.programs {
