@@ -2,4 +2,5 @@
 
 mod clickhouse;
 mod prometheus;
+mod systemd;
 mod vector_examples;

@@ -31,6 +31,7 @@ const TESTS: &[&str] = &[
     "python3",
     "python3-venv",
     "prometheus",
+    "systemd",
     "iproute2",
     "nftables",
     "bpftool",
