@@ -22,8 +22,11 @@ function show() {
   const shown = view();
   for (const main of document.querySelectorAll("[data-for]")) main.hidden = main.dataset.for !== shown;
   for (const link of document.querySelectorAll("[data-view]")) {
-    if (link.dataset.view === shown) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.dataset.view === shown) {
+      link.setAttribute("aria-current", "page");
+      // Whoever comes back to a view finds it as it was.
+      link.setAttribute("href", location.hash === "" ? "#now" : location.hash);
+    } else link.removeAttribute("aria-current");
   }
   now.show();
   past.show();

@@ -1,7 +1,7 @@
 // Keys that work everywhere but in a field.
 
 import { byId } from "./dom.js";
-import { navigate, view } from "./link.js";
+import { view } from "./link.js";
 
 const VIEWS = { n: "now", p: "past", s: "state" };
 
@@ -19,7 +19,7 @@ export function listen() {
     }
     if (key === "?") help.showModal();
     else if (key === "/") byId(SEARCH[view()] ?? "")?.focus();
-    else if (Object.hasOwn(VIEWS, key)) navigate(VIEWS[key]);
+    else if (Object.hasOwn(VIEWS, key)) document.querySelector(`[data-view="${VIEWS[key]}"]`).click();
     else return;
     event.preventDefault();
   });

@@ -164,7 +164,6 @@ export class Past {
       return h("div", { class: name }, h("dt", {}, name), h("dd", { "data-testid": `sum-${name}`, "data-bytes": total[key] }, bytes(total[key])), h("dd", { class: "quiet since" }, told));
     };
     byId("sums").replaceChildren(sum("received", "received_bytes"), sum("sent", "sent_bytes"));
-    setText(byId("past-delta"), "Against before");
     byId("past-delta").title = `Against ${earlier.words}`;
   }
 }

@@ -1,8 +1,11 @@
 //! A browser without a screen, driven by the WebDriver protocol.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use super::daemon::free_address;
@@ -71,6 +74,60 @@ impl Browser {
     pub fn text(&self) -> String {
         let text = self.run("return document.body.innerText");
         text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Goes back as its button does.
+    ///
+    /// # Panics
+    /// The browser refuses.
+    pub fn back(&self) {
+        self.command("back", &json!({}));
+    }
+
+    /// Presses keys where the focus is: each text is typed, `Enter` and `End` are keys.
+    ///
+    /// # Panics
+    /// The browser refuses.
+    pub fn keys(&self, texts: &[&str]) {
+        let pressed = texts.iter().flat_map(|text| match *text {
+            "Enter" => vec!['\u{e007}'],
+            "End" => vec!['\u{e010}'],
+            text => text.chars().collect(),
+        });
+        let actions: Vec<Value> = pressed
+            .flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key })))
+            .collect();
+        let source = json!({ "type": "key", "id": "keyboard", "actions": actions });
+        self.command("actions", &json!({ "actions": [source] }));
+    }
+
+    /// A command of the browser's own protocol for developers, and its answer.
+    ///
+    /// # Panics
+    /// The browser refuses.
+    pub fn devtools(&self, command: &str, parameters: &Value) -> Value {
+        let asked = json!({ "cmd": command, "params": parameters });
+        self.command("goog/cdp/execute", &asked)
+    }
+
+    /// Files that pages hand out are stored there from now on.
+    ///
+    /// # Panics
+    /// The browser refuses.
+    pub fn save_files_in(&self, directory: &Path) {
+        let wanted = json!({ "behavior": "allow", "downloadPath": directory });
+        self.devtools("Browser.setDownloadBehavior", &wanted);
+    }
+
+    /// What is seen now, as PNG.
+    ///
+    /// # Panics
+    /// The browser refuses.
+    #[must_use]
+    pub fn picture(&self) -> Vec<u8> {
+        let answer = self.devtools("Page.captureScreenshot", &json!({ "format": "png" }));
+        let text = answer["data"].as_str().expect("a picture");
+        BASE64_STANDARD.decode(text).expect("it is in base64")
     }
 
     /// Errors and warnings of the page so far.

@@ -1,5 +1,7 @@
 //! Chores that take their time and are no part of `cargo xtask test`.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::shell::{cargo, run};
@@ -34,5 +36,21 @@ pub(crate) fn soak(seconds: u64) -> Result<()> {
     run(cargo("test")
         .args(["--package", "nettally-sqlite-sink", "--test", "kill"])
         .args(["--", "--nocapture"])
-        .env("NETTALLY_KILLS", "200"))
+        .env("NETTALLY_KILLS", "200"))?;
+    run(browser(["--nocapture", "does_not_grow"]).env("NETTALLY_PAGE_SECONDS", "3600"))
+}
+
+/// `cargo xtask screenshots`
+pub(crate) fn screenshots() -> Result<()> {
+    run(&mut browser(["--ignored", "--nocapture"]))
+}
+
+/// Tests of the page.
+fn browser(options: [&str; 2]) -> Command {
+    let mut command = cargo("test");
+    command
+        .args(PACKAGE)
+        .args(["--features", "browser", "--test", "browser", "--"])
+        .args(options);
+    command
 }

@@ -46,6 +46,9 @@ enum Chore {
         #[arg(last = true)]
         options: Vec<String>,
     },
+    /// Pictures of every view of the page into `target/screenshots`; `NETTALLY_PAGE=http://ADDRESS`
+    /// takes them of a page that is there already.
+    Screenshots,
     /// Run the tests that have a short form at full length.
     Soak {
         /// Seconds of churn.
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Chore::Vm(arguments) => vm::vm(&arguments),
         Chore::Matrix(arguments) => matrix::run(&arguments),
         Chore::Bench { options } => long::bench(&options),
+        Chore::Screenshots => long::screenshots(),
         Chore::Soak { seconds } => long::soak(seconds),
     };
     match done {
