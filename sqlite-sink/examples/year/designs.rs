@@ -8,6 +8,7 @@ use nettally_source::pipeline::{Remote, UsageBatch};
 use rusqlite::{Connection, params};
 
 use crate::measure::Times;
+use crate::picosnitch;
 use crate::questions::{QUESTIONS, Question};
 use crate::traffic::Traffic;
 
@@ -16,9 +17,16 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 /// Tables, and how a row gets into them.
 pub(crate) struct Design {
     pub(crate) name: &'static str,
-    /// Its tables, indices, and a view `traffic` of what the questions are about.
-    tables: &'static str,
+    /// Its tables, indices, and a table or view `traffic` of what the questions are about.
+    tables: Tables,
     insert: fn(&Connection, &UsageBatch) -> rusqlite::Result<()>,
+}
+
+/// Where the statements that make a file come from.
+enum Tables {
+    Here(&'static str),
+    /// Made of a folder to keep things in.
+    From(fn(&Path) -> Result<String>),
 }
 
 /// What it took.
@@ -33,40 +41,21 @@ pub(crate) struct Outcome {
 pub(crate) const DESIGNS: [Design; 2] = [
     Design {
         name: "one table, names as text, an index on time",
-        tables: "CREATE TABLE traffic (
+        tables: Tables::Here(
+            "CREATE TABLE traffic (
                      time INTEGER NOT NULL, process TEXT NOT NULL, pid INTEGER NOT NULL,
                      user TEXT, exe TEXT, protocol TEXT NOT NULL, local_port INTEGER,
                      remote TEXT NOT NULL, remote_port INTEGER,
                      sent INTEGER NOT NULL, received INTEGER NOT NULL);
                  CREATE INDEX traffic_time ON traffic (time);",
+        ),
         insert: insert_text,
     },
-    // The layout of picosnitch's file, schema of its versions since 2026: a table of 16 numbers,
-    // names in three others, and an index by time, and by time of each of three executables. It
-    // has no PID; the executable of parents is as many different ones as that of processes here.
+    // A table of 16 numbers, names in three others, and an index by time, and by time of each of three
+    // executables; the executable of parents is as many different ones as that of processes here.
     Design {
-        name: "one table, names as numbers, four indices (as picosnitch)",
-        tables: "CREATE TABLE executables (
-                     id INTEGER PRIMARY KEY, exe TEXT, name TEXT, cmdline TEXT, sha256 TEXT,
-                     UNIQUE (exe, name, cmdline, sha256));
-                 CREATE TABLE domains (id INTEGER PRIMARY KEY, domain TEXT UNIQUE);
-                 CREATE TABLE addresses (id INTEGER PRIMARY KEY, addr TEXT UNIQUE);
-                 INSERT INTO addresses VALUES (0, '');
-                 CREATE TABLE connections (
-                     contime INTEGER, send INTEGER, recv INTEGER, events INTEGER,
-                     exe_id INTEGER, pexe_id INTEGER, gpexe_id INTEGER, uid INTEGER,
-                     family INTEGER, protocol INTEGER, lport INTEGER, rport INTEGER,
-                     laddr_id INTEGER, raddr_id INTEGER, domain_id INTEGER, netns INTEGER);
-                 CREATE INDEX connections_time ON connections (contime);
-                 CREATE INDEX connections_exe ON connections (exe_id, contime);
-                 CREATE INDEX connections_parent ON connections (pexe_id, contime);
-                 CREATE INDEX connections_grandparent ON connections (gpexe_id, contime);
-                 CREATE VIEW traffic AS
-                 SELECT contime AS time, name AS process, 0 AS pid, protocol, addr AS remote,
-                        send AS sent, recv AS received
-                   FROM connections
-                   JOIN executables ON executables.id = exe_id
-                   JOIN addresses ON addresses.id = raddr_id;",
+        name: "picosnitch's own tables",
+        tables: Tables::From(picosnitch::tables),
         insert: insert_numbers,
     },
 ];
@@ -78,9 +67,17 @@ pub(crate) fn try_out(
     mut traffic: Traffic,
     until: i64,
 ) -> Result<Outcome> {
+    if path.exists() {
+        std::fs::remove_file(path)?;
+    }
     let mut file = Connection::open(path)?;
     file.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
-    file.execute_batch(design.tables)?;
+    match design.tables {
+        Tables::Here(tables) => file.execute_batch(tables)?,
+        Tables::From(tables) => {
+            file.execute_batch(&tables(path.parent().unwrap_or(Path::new(".")))?)?;
+        }
+    }
     let mut rows = 0;
     let mut storing = Duration::ZERO;
     while traffic.now() < until {
