@@ -394,6 +394,8 @@ async fn main() -> anyhow::Result<()> {
         sinks: Vec::new(),
         started: now(),
         token: None,
+        limit: None,
+        configuration: serde_json::Value::Null,
     };
     let doors = Doors {
         network: listener,

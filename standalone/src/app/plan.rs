@@ -11,7 +11,8 @@ use nettally_source::{
     ComponentKey, ShutdownSignal, Sink, SinkConfig as _, SinkContext, SourceConfig,
 };
 
-use crate::config::{ApiConfig, Config, SinkEntry, SinkKind};
+use crate::config::{self, ApiConfig, Config, SinkEntry, SinkKind};
+use crate::http::RequestLimit;
 use crate::http_sink::Http;
 use crate::statsd::Statsd;
 use crate::topology::{Delivery, WhenFull};
@@ -41,6 +42,10 @@ pub struct ApiPlan {
     pub socket: Option<SocketPlan>,
     /// The file of the token that requests from the network need.
     pub token_file: Option<PathBuf>,
+    /// How many requests an address may send over the network.
+    pub limit: Option<RequestLimit>,
+    /// The whole configuration, without secrets, for whoever asks.
+    pub configuration: serde_json::Value,
 }
 
 /// A Unix socket to be.
@@ -53,13 +58,15 @@ pub struct SocketPlan {
 }
 
 impl ApiPlan {
-    fn of(config: ApiConfig, data_dir: &Path) -> Option<Self> {
+    fn of(config: ApiConfig, data_dir: &Path, configuration: serde_json::Value) -> Option<Self> {
         let token_file = config.needed_token(data_dir);
         let ApiConfig {
             enabled,
             address,
             socket,
             token_file: _,
+            requests_per_second,
+            request_burst,
         } = config;
         let usual = data_dir.join(Config::SOCKET);
         let socket = socket
@@ -72,6 +79,11 @@ impl ApiPlan {
             address,
             socket,
             token_file,
+            limit: requests_per_second.map(|per_second| RequestLimit {
+                per_second,
+                burst: request_burst,
+            }),
+            configuration,
         })
     }
 }
@@ -183,6 +195,7 @@ impl BuildSink for SinkKind {
 
 impl From<Config> for Plan {
     fn from(config: Config) -> Self {
+        let shown = config::shown(&config);
         let databases = config
             .databases()
             .map(|(_, path)| path.to_owned())
@@ -220,7 +233,7 @@ impl From<Config> for Plan {
                     }
                 })
                 .collect(),
-            api: ApiPlan::of(api, &data_dir),
+            api: ApiPlan::of(api, &data_dir, shown),
             data_dir,
             databases,
         }

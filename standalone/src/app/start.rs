@@ -58,7 +58,11 @@ pub async fn start(plan: Plan, started: Timestamp) -> anyhow::Result<Running> {
         .as_ref()
         .and_then(|(_, api)| api.token_file.clone());
     let doors = match listener {
-        Some((network, api)) => Some(doors(network, api)?),
+        Some((network, mut api)) => {
+            let told = (api.limit, std::mem::take(&mut api.configuration));
+            let (doors, token) = doors(network, api)?;
+            Some((doors, token, told))
+        }
         None => None,
     };
     let mut ready = Vec::new();
@@ -68,7 +72,7 @@ pub async fn start(plan: Plan, started: Timestamp) -> anyhow::Result<Running> {
         ready.push(sink);
         statuses.push(status);
     }
-    let face = doors.map(|(doors, token)| {
+    let face = doors.map(|(doors, token, (limit, configuration))| {
         let live = Live::new();
         let (sink, status) = live_sink(&live, &sources);
         ready.push(sink);
@@ -79,6 +83,8 @@ pub async fn start(plan: Plan, started: Timestamp) -> anyhow::Result<Running> {
             sinks: statuses,
             started,
             token,
+            limit,
+            configuration,
         };
         (doors, state)
     });
@@ -220,6 +226,8 @@ fn doors(network: TcpListener, api: ApiPlan) -> anyhow::Result<(Doors, Option<To
         address: _,
         socket,
         token_file,
+        limit: _,
+        configuration: _,
     } = api;
     let token = token_file
         .map(|path| {

@@ -66,6 +66,8 @@ fn api(address: SocketAddr) -> ApiPlan {
         address,
         socket: None,
         token_file: None,
+        limit: None,
+        configuration: serde_json::Value::Null,
     }
 }
 

@@ -6,7 +6,7 @@
 mod audit;
 mod backend;
 mod completions;
-mod db;
+pub(crate) mod db;
 mod doctor;
 mod generate;
 mod logging;

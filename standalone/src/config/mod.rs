@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `options` (what can be set), `build` (sections and components), `decode`
 //! (serde over a tree that remembers lines), `defect` (what serde finds wrong), `node` (that tree),
-//! `problem` (what is reported).
+//! `problem` (what is reported), `shown` (without secrets).
 
 mod build;
 mod decode;
@@ -10,6 +10,7 @@ mod defect;
 mod node;
 mod options;
 mod problem;
+mod shown;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use nettally_source::BackendChoice;
 pub use node::Position;
 pub use options::{ApiConfig, Config, SinkEntry, SinkKind};
 pub use problem::{ConfigError, Finding};
+pub use shown::shown;
 
 use node::Node;
 

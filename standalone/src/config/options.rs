@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use nettally_source::ProcessNetworkConfig;
@@ -44,6 +44,11 @@ pub struct ApiConfig {
     /// other machines can reach the address: `token` in `data_dir`, unless another is named. On
     /// loopback a token is needed only if this is set.
     pub token_file: Option<PathBuf>,
+    /// Requests a second that one address may send over the network, in the long run; more are
+    /// answered with 429. Default 100; null for any number. The Unix socket has no such limit.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Requests that it may send at once. Default 500.
+    pub request_burst: NonZeroU32,
 }
 
 impl Default for ApiConfig {
@@ -53,6 +58,8 @@ impl Default for ApiConfig {
             address: SocketAddr::from(([127, 0, 0, 1], 9797)),
             socket: None,
             token_file: None,
+            requests_per_second: NonZeroU32::new(100),
+            request_burst: NonZeroU32::new(500).expect("500 is not 0"),
         }
     }
 }

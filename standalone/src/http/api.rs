@@ -8,13 +8,18 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::ApiState;
+use super::counts::Counts;
 use super::database::Database;
+use super::limit::Limiter;
 use super::token::Token;
 use crate::live::Live;
 use crate::topology::status::SinkStatus;
 
 /// Open event streams. A browser holds one for each tab.
 const MAX_STREAMS: usize = 64;
+
+/// Exports at once. Each reads the whole file.
+const MAX_EXPORTS: usize = 2;
 
 /// Ready once the server should end.
 pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
@@ -28,6 +33,10 @@ pub(super) struct Api {
     /// The address that is listened on.
     pub(super) bound: IpAddr,
     pub(super) token: Option<Token>,
+    pub(super) limiter: Option<Limiter>,
+    pub(super) configuration: serde_json::Value,
+    pub(super) counts: Counts,
+    pub(super) exports: Arc<Semaphore>,
     pub(super) streams: Arc<Semaphore>,
     pub(super) stop: Stop,
 }
@@ -40,6 +49,8 @@ impl Api {
             sinks,
             started,
             token,
+            limit,
+            configuration,
         } = state;
         Self {
             live,
@@ -48,6 +59,10 @@ impl Api {
             started,
             bound,
             token,
+            limiter: limit.map(Limiter::new),
+            configuration,
+            counts: Counts::default(),
+            exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             stop,
         }

@@ -6,12 +6,14 @@ mod sinks;
 use std::sync::Arc;
 
 use nettally_source::{LossCount, Losses, Protocol};
-use warp::filters::BoxedFilter;
+use warp::http::Method;
 use warp::http::header::CONTENT_TYPE;
-use warp::reply::Reply as _;
-use warp::{Filter as _, reply::Response};
+use warp::reply::{Reply as _, Response};
 
 use super::api::Api;
+use super::counts::Counted;
+use super::endpoint::{Access, Content, Endpoint, Request, no_parameters};
+use super::error::ApiError;
 use crate::live::{ByProtocol, Moved, NameTotals};
 use exposition::{Exposition, Kind};
 
@@ -20,12 +22,22 @@ const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Stands for all processes without a counter of their own, and for one that is called so.
 const OTHER: &str = "other";
 
-/// The route.
-pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
-    warp::path!("metrics")
-        .and(warp::get())
-        .map(move || warp::reply::with_header(text(&api), CONTENT_TYPE, FORMAT).into_response())
-        .boxed()
+/// What is served.
+pub(super) static ENDPOINT: Endpoint = Endpoint {
+    method: Method::GET,
+    path: "/metrics",
+    summary: "Counters since start, in Prometheus' text format",
+    parameters: no_parameters,
+    example: "",
+    content: Content::Text(&["text/plain"]),
+    is_past: false,
+    access: Access::Token,
+    route: |api, origin| ENDPOINT.answered(api, origin, answer),
+};
+
+async fn answer(api: Arc<Api>, request: Request) -> Result<Response, ApiError> {
+    request.params()?;
+    Ok(warp::reply::with_header(text(&api), CONTENT_TYPE, FORMAT).into_response())
 }
 
 fn text(api: &Api) -> String {
@@ -35,6 +47,7 @@ fn text(api: &Api) -> String {
     sources(&mut text, api);
     sinks::write(&mut text, &api.sinks);
     losses(&mut text, api);
+    requests(&mut text, api);
     text.finish()
 }
 
@@ -204,6 +217,47 @@ fn losses(text: &mut Exposition, api: &Api) {
             bytes.sample(&[kind, component, reason, ("direction", direction)], count);
         }
     }
+}
+
+/// How requests are answered.
+fn requests(text: &mut Exposition, api: &Api) {
+    let Counted {
+        requests,
+        limited_requests,
+        connections,
+        closed_idle_connections,
+        failed_exports,
+    } = api.counts.told();
+    for (name, help, value) in [
+        (
+            "nettally_api_requests_total",
+            "Requests, those that were refused included.",
+            requests,
+        ),
+        (
+            "nettally_api_limited_requests_total",
+            "Requests that were refused, as their address had sent too many.",
+            limited_requests,
+        ),
+        (
+            "nettally_api_closed_idle_connections_total",
+            "Connections that were closed while nothing was asked on them, to make room for another.",
+            closed_idle_connections,
+        ),
+        (
+            "nettally_api_failed_exports_total",
+            "Exports that ended early, by an error or because their reader was gone or too slow.",
+            failed_exports,
+        ),
+    ] {
+        text.family(name, Kind::Counter, help).sample(&[], value);
+    }
+    text.family(
+        "nettally_api_connections",
+        Kind::Gauge,
+        "Connections that are open.",
+    )
+    .sample(&[], connections);
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ async fn scraped(events: Vec<Event>) -> (String, Arc<Live>) {
         sinks: Vec::new(),
         started: instant(0),
         token: None,
+        limit: None,
+        configuration: serde_json::Value::Null,
     };
     let never = futures::future::pending().boxed().shared();
     let api = Arc::new(Api::new(state, [127, 0, 0, 1].into(), never));

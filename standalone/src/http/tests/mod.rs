@@ -1,7 +1,10 @@
 //! The API as a client sees it.
 
 mod access;
+mod answers;
 mod database;
+mod document;
+mod figures;
 mod live;
 mod page;
 mod refusals;
@@ -56,6 +59,8 @@ fn state() -> ApiState {
         sinks: Vec::new(),
         started: instant(0),
         token: None,
+        limit: None,
+        configuration: json!({}),
     }
 }
 
