@@ -178,6 +178,22 @@ pub(super) const STEPS: &[Step] = &[
         tallied(cargo("test").args(options).args(test))
     }),
     step(
+        "api",
+        Kind::RealKernel,
+        "the HTTP API keeps what its document promises",
+        || {
+            let options = ["-p", "nettally-integration-tests", "--features", "api"];
+            let test = ["--test", "api", "--", "--test-threads=1", "--nocapture"];
+            let mut command = cargo("test");
+            tallied(
+                command
+                    .args(options)
+                    .args(test)
+                    .env("NETTALLY_SCHEMATHESIS", setup::schemathesis()?),
+            )
+        },
+    ),
+    step(
         "package",
         Kind::Check,
         "every crate packages and builds on its own",
@@ -201,6 +217,7 @@ const ALL: [&str; 2] = ["--workspace", "--all-targets"];
 const REAL: [&str; 2] = [
     "--features",
     "nettally-integration-tests/real-kernel,nettally-integration-tests/browser,\
+     nettally-integration-tests/api,\
      nettally-integration-tests/bench,nettally-source/real-kernel",
 ];
 const STRICT: [&str; 3] = ["--", "-D", "warnings"];
