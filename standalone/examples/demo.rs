@@ -395,6 +395,8 @@ async fn main() -> anyhow::Result<()> {
         reloads: Arc::default(),
         started: now(),
         token: None,
+        limit: None,
+        configuration: serde_json::Value::Null,
     };
     let doors = Doors {
         network: listener,

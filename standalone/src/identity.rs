@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// What does not change while a process moves bytes, beside its name, executable and user. What is
 /// not known is absent.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub(crate) struct Identity<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     command_line: Option<&'a str>,

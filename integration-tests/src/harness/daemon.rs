@@ -20,6 +20,8 @@ pub struct Setup {
     /// Lines of the source's configuration beyond its type and interval, such as
     /// `loopback: false`.
     pub source: Vec<String>,
+    /// Lines of the configuration of the API, such as `requests_per_second: null`.
+    pub api: Vec<String>,
     /// Where StatsD datagrams go.
     pub statsd: Option<SocketAddr>,
     /// Seconds between two readings of the kernel's counters.
@@ -33,6 +35,7 @@ impl Default for Setup {
         Self {
             through: Vec::new(),
             source: Vec::new(),
+            api: Vec::new(),
             statsd: None,
             scrape_interval_secs: 0.2,
             flush_interval_secs: 0.2,
@@ -45,17 +48,25 @@ impl Setup {
         let Self {
             through: _,
             source,
+            api: api_lines,
             statsd,
             scrape_interval_secs,
             flush_interval_secs,
         } = self;
         let mut yaml = format!(
             "data_dir: {}\n\
-             api:\n  enabled: true\n  address: {api}\n\
-             sources:\n  network:\n    type: process_network\n    \
-             scrape_interval_secs: {scrape_interval_secs}\n",
+             api:\n  enabled: true\n  address: {api}\n",
             data_dir.display(),
         );
+        for line in api_lines {
+            writeln!(yaml, "  {line}").expect("a string takes it");
+        }
+        write!(
+            yaml,
+            "sources:\n  network:\n    type: process_network\n    \
+             scrape_interval_secs: {scrape_interval_secs}\n"
+        )
+        .expect("a string takes it");
         for line in source {
             writeln!(yaml, "    {line}").expect("a string takes it");
         }

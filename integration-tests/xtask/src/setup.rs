@@ -1,13 +1,13 @@
 //! `cargo xtask setup`: what the chores need from the system. Packages of Debian only, bpf-linker
 //! from crates.io, ClickHouse's engine from PyPI, components of the Rust toolchain from rustup.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::clickhouse;
-use crate::shell::{clean_command, find_program, output, run};
+use crate::shell::{clean_command, find_program, output, run, workspace};
 
 /// To build the kernel side.
 const EBPF: &[&str] = &[
@@ -136,6 +136,37 @@ fn is_installed(package: &str) -> bool {
         .stderr(Stdio::null())
         .output();
     status.is_ok_and(|output| output.status.success() && output.stdout == b"installed")
+}
+
+const SCHEMATHESIS_VERSION: &str = "4.32.5";
+
+/// The program that makes requests of the document of the HTTP API, from Python's package index, in a
+/// folder of its own under `target`.
+pub(crate) fn schemathesis() -> Result<PathBuf> {
+    let folder = workspace().join(format!("target/schemathesis-{SCHEMATHESIS_VERSION}"));
+    let program = folder.join("bin/schemathesis");
+    let works = clean_command(&program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if works.is_ok_and(|status| status.success()) {
+        return Ok(program);
+    }
+    run(Command::new("python3")
+        .args(["-m", "venv", "--clear"])
+        .arg(&folder))
+    .context("schemathesis needs an environment of Python (package python3-venv)")?;
+    run(clean_command(folder.join("bin/python"))
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ])
+        .arg(format!("schemathesis=={SCHEMATHESIS_VERSION}")))?;
+    Ok(program)
 }
 
 fn install_linker() -> Result<()> {

@@ -8,6 +8,7 @@ use super::health::LossCount;
 /// tells of, so that books can be balanced however a sink puts events together:
 /// `received = sent + discarded + held`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ComponentCounters {
     /// Taken in: rows of usage, and the bytes that they tell of. 0 for a source.
     pub received: LossCount,

@@ -175,6 +175,7 @@ impl Running {
             reloads: Arc::clone(&self.reloads),
             started: self.started,
             token: opened.token.take(),
+            limit: opened.limit,
         };
         let page = opened.page()?;
         self.server = Some(opened.serve(page, state));

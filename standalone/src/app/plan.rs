@@ -14,7 +14,8 @@ use nettally_source::{
 };
 
 use crate::cardinality::SeriesConfig;
-use crate::config::{ApiConfig, Config, SinkEntry, SinkKind};
+use crate::config::{self, ApiConfig, Config, SinkEntry, SinkKind};
+use crate::http::RequestLimit;
 use crate::http_sink::Http;
 use crate::otlp::Otlp;
 use crate::statsd::Statsd;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub databases: Vec<PathBuf>,
     /// How long everything may take to end.
     pub shutdown_deadline: Duration,
+    /// All of it as a configuration, without secrets, for whoever asks.
+    pub shown: serde_json::Value,
 }
 
 /// The API to be.
@@ -49,6 +52,8 @@ pub struct ApiPlan {
     pub token_file: Option<PathBuf>,
     /// Which series `/metrics` has.
     pub metrics: SeriesConfig,
+    /// How many requests an address may send over the network.
+    pub limit: Option<RequestLimit>,
 }
 
 /// A Unix socket to be.
@@ -69,6 +74,8 @@ impl ApiPlan {
             socket,
             token_file: _,
             metrics,
+            requests_per_second,
+            request_burst,
         } = config;
         let usual = data_dir.join(Config::SOCKET);
         let socket = socket
@@ -82,6 +89,10 @@ impl ApiPlan {
             socket,
             token_file,
             metrics,
+            limit: requests_per_second.map(|per_second| RequestLimit {
+                per_second,
+                burst: request_burst,
+            }),
         })
     }
 }
@@ -267,6 +278,7 @@ impl BuildSink for SinkKind {
 
 impl From<Config> for Plan {
     fn from(config: Config) -> Self {
+        let shown = config::shown(&config);
         let databases = config
             .databases()
             .map(|(_, path)| path.to_owned())
@@ -309,6 +321,7 @@ impl From<Config> for Plan {
             data_dir,
             databases,
             shutdown_deadline: Duration::from_secs_f64(shutdown_deadline_secs),
+            shown,
         }
     }
 }

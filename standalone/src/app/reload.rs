@@ -66,6 +66,7 @@ impl Running {
             data_dir,
             databases,
             shutdown_deadline,
+            shown,
         } = plan;
         let face = self.open_face(api.as_ref(), &data_dir, &databases).await?;
         let live = self.live_for(api.as_ref());
@@ -84,6 +85,7 @@ impl Running {
             }
         };
         self.deadline = shutdown_deadline;
+        self.reloads.put_in_force(shown);
         self.databases = databases;
         self.live = live;
         if let Some(face) = face {

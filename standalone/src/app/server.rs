@@ -12,12 +12,13 @@ use tracing::{info, warn};
 
 use super::plan::{ApiPlan, SocketPlan};
 use super::task::Task;
-use crate::http::{self, ApiState, Doors, SocketFile, Token};
+use crate::http::{self, ApiState, Doors, RequestLimit, SocketFile, Token};
 
 /// Everything that requests come through, and what they must bring.
 pub(super) struct Opened {
     doors: Doors,
     pub(super) token: Option<Token>,
+    pub(super) limit: Option<RequestLimit>,
 }
 
 /// The API at work.
@@ -40,6 +41,7 @@ impl Opened {
             socket,
             token_file,
             metrics: _,
+            limit,
         } = api;
         let token = token_file
             .as_ref()
@@ -66,6 +68,7 @@ impl Opened {
                 socket,
             },
             token,
+            limit: *limit,
         })
     }
 
@@ -75,7 +78,7 @@ impl Opened {
     }
 
     pub(super) fn serve(self, page: SocketAddr, state: ApiState) -> RunningServer {
-        let Self { doors, token: _ } = self;
+        let Self { doors, .. } = self;
         let socket = doors.socket.as_ref().map(|socket| socket.path().to_owned());
         let (trigger, shutdown) = ShutdownSignal::wired();
         let task = Task::spawn(async move {

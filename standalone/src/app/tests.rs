@@ -77,6 +77,7 @@ fn api(address: SocketAddr) -> ApiPlan {
         socket: None,
         token_file: None,
         metrics: SeriesConfig::of_metrics(),
+        limit: None,
     }
 }
 
@@ -144,6 +145,7 @@ fn plan(source: TwoWindows, sinks: Vec<SinkPlan>, folder: &Path) -> Plan {
         data_dir: folder.to_owned(),
         databases: vec![folder.join("n.db")],
         shutdown_deadline: Duration::from_secs(10),
+        shown: serde_json::Value::Null,
     }
 }
 

@@ -7,7 +7,7 @@ mod audit;
 mod backend;
 mod collector;
 mod completions;
-mod db;
+pub(crate) mod db;
 mod doctor;
 mod generate;
 mod logging;

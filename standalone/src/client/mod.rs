@@ -244,7 +244,7 @@ impl Leave {
         let number = self
             .number
             .context("the daemon gave the stream no number")?;
-        let path = format!("/api/v1/stream/{number}");
+        let path = format!("/api/v1/stream/reader?number={number}");
         let asked = self.daemon.request(Method::DELETE, &path);
         let asked = tokio::time::timeout(PATIENCE, asked).await;
         let (_connection, _empty) = asked.context("the daemon does not answer")??;

@@ -31,6 +31,7 @@ impl Server {
             database: None,
             roster: Arc::default(),
             reloads: Arc::default(),
+            limit: None,
             started: instant(0),
             token: None,
         };

@@ -2,8 +2,8 @@
 //!
 //! Read in this order: `options` (what can be set), `build` (sections and components), `decode`
 //! (serde over a tree that remembers lines), `defect` (what serde finds wrong), `node` (that tree),
-//! `problem` (what is reported). `reloads` is what became of the
-//! file when it was read again.
+//! `problem` (what is reported), `shown` (without secrets). `reloads` is what became of the file when
+//! it was read again.
 
 mod build;
 mod decode;
@@ -12,6 +12,7 @@ mod node;
 mod options;
 mod problem;
 mod reloads;
+mod shown;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub use node::Position;
 pub use options::{ApiConfig, Config, SinkEntry, SinkKind};
 pub use problem::{ConfigError, Finding};
 pub use reloads::{Reload, ReloadResult, ReloadStatus, Reloads};
+pub use shown::shown;
 
 use node::Node;
 

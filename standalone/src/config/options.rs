@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use nettally_source::ProcessNetworkConfig;
@@ -52,6 +52,11 @@ pub struct ApiConfig {
     /// Which series of usage `/metrics` has. Default: of the hundred largest names.
     #[serde(deserialize_with = "metrics_series")]
     pub metrics: SeriesConfig,
+    /// Requests a second that one address may send over the network, in the long run; more are
+    /// answered with 429. Default 100; null for any number. The Unix socket has no such limit.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Requests that it may send at once. Default 500.
+    pub request_burst: NonZeroU32,
 }
 
 impl Default for ApiConfig {
@@ -62,6 +67,8 @@ impl Default for ApiConfig {
             socket: None,
             token_file: None,
             metrics: SeriesConfig::of_metrics(),
+            requests_per_second: NonZeroU32::new(100),
+            request_burst: NonZeroU32::new(500).expect("500 is not 0"),
         }
     }
 }

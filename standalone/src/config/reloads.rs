@@ -1,16 +1,22 @@
-//! What became of the configuration when it was read again.
+//! What is in force, and what became of the configuration when it was read again.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use nettally_source::pipeline::schema::Instant;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 /// Shared with whoever shows it.
 #[derive(Debug, Default)]
-pub struct Reloads(Mutex<ReloadStatus>);
+pub struct Reloads {
+    status: Mutex<ReloadStatus>,
+    in_force: Mutex<Arc<Value>>,
+}
 
 /// How often it was read again, and what became of it the last time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ReloadStatus {
     /// It is in force.
     pub applied: u64,
@@ -21,9 +27,10 @@ pub struct ReloadStatus {
 }
 
 /// One reading.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reload {
     /// When it was done.
+    #[schemars(with = "Instant")]
     pub time: Timestamp,
     /// What became of it.
     pub result: ReloadResult,
@@ -32,7 +39,7 @@ pub struct Reload {
 }
 
 /// What became of a reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReloadResult {
     /// It is in force.
@@ -62,7 +69,18 @@ impl Reloads {
         });
     }
 
+    /// What is in force, without secrets.
+    #[must_use]
+    pub fn in_force(&self) -> Arc<Value> {
+        Arc::clone(&self.in_force.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another configuration in force, as it is shown: without secrets.
+    pub fn put_in_force(&self, shown: Value) {
+        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(shown);
+    }
+
     fn lock(&self) -> MutexGuard<'_, ReloadStatus> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

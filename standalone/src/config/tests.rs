@@ -28,7 +28,7 @@ fn nothing_said_is_one_source_one_database_and_the_page() {
             address: "127.0.0.1:9797".parse().unwrap(),
             socket: Some("/var/lib/nettally/nettally.sock".into()),
             token_file: None,
-            metrics: crate::cardinality::SeriesConfig::of_metrics(),
+            ..ApiConfig::default()
         },
         sources: [("network".to_owned(), ProcessNetworkConfig::default())].into(),
         sinks: [(

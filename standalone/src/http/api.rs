@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::ApiState;
+use super::counts::Counts;
 use super::database::Database;
+use super::limit::Limiter;
 use super::token::Token;
 use crate::config::Reloads;
 use crate::live::Live;
@@ -16,6 +18,9 @@ use crate::topology::Roster;
 
 /// Open event streams. A browser holds one for each tab.
 const MAX_STREAMS: usize = 64;
+
+/// Exports at once. Each reads the whole file.
+const MAX_EXPORTS: usize = 2;
 
 /// Ready once the server should end.
 pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
@@ -30,6 +35,9 @@ pub(super) struct Api {
     /// The address that is listened on.
     pub(super) bound: IpAddr,
     pub(super) token: Option<Token>,
+    pub(super) limiter: Option<Limiter>,
+    pub(super) counts: Counts,
+    pub(super) exports: Arc<Semaphore>,
     pub(super) streams: Arc<Semaphore>,
     pub(super) stop: Stop,
 }
@@ -43,6 +51,7 @@ impl Api {
             reloads,
             started,
             token,
+            limit,
         } = state;
         Self {
             live,
@@ -52,6 +61,9 @@ impl Api {
             started,
             bound,
             token,
+            limiter: limit.map(Limiter::new),
+            counts: Counts::default(),
+            exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             stop,
         }

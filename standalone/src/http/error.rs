@@ -3,10 +3,11 @@
 use std::convert::Infallible;
 
 use nettally_sqlite_sink::StoreError;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::warn;
-use warp::http::StatusCode;
-use warp::http::header::{ALLOW, HeaderValue, WWW_AUTHENTICATE};
+use warp::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use warp::http::{Method, StatusCode};
 use warp::reject::{Reject, Rejection};
 use warp::reply::{Reply, Response};
 
@@ -33,6 +34,16 @@ pub(super) enum ApiError {
     Busy,
     #[error("the history cannot be read")]
     Database(#[source] StoreError),
+    #[error("only {allowed} is allowed here")]
+    Method { allowed: Method },
+    #[error(
+        "too many requests from this address; at most {per_second} a second are answered \
+         (`api.requests_per_second`)"
+    )]
+    TooMany {
+        per_second: u32,
+        retry_after_secs: u64,
+    },
     #[error("the question could not be finished")]
     Panicked(#[source] tokio::task::JoinError),
 }
@@ -64,6 +75,8 @@ impl ApiError {
             Self::Parameter { .. } => StatusCode::BAD_REQUEST,
             Self::Host { .. } | Self::Origin => StatusCode::FORBIDDEN,
             Self::Token => StatusCode::UNAUTHORIZED,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NoDatabase | Self::Busy | Self::Database(StoreError::Missing { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -80,6 +93,28 @@ impl ApiError {
         }
     }
 
+    /// What tells a client what to do.
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            Self::Token => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Self::Method { allowed } => {
+                let allowed = HeaderValue::from_str(allowed.as_str()).ok()?;
+                Some((ALLOW, allowed))
+            }
+            Self::TooMany {
+                per_second: _,
+                retry_after_secs,
+            } => Some((RETRY_AFTER, HeaderValue::from(*retry_after_secs))),
+            Self::Busy => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::Parameter { .. }
+            | Self::Host { .. }
+            | Self::Origin
+            | Self::NoDatabase
+            | Self::Database(_)
+            | Self::Panicked(_) => None,
+        }
+    }
+
     fn code(&self) -> &'static str {
         match self {
             Self::Parameter { .. } => "bad_parameter",
@@ -88,6 +123,8 @@ impl ApiError {
             Self::Token => "token_required",
             Self::NoDatabase | Self::Database(StoreError::Missing { .. }) => "no_database",
             Self::Busy => "busy",
+            Self::Method { .. } => "method_not_allowed",
+            Self::TooMany { .. } => "too_many_requests",
             Self::Database(_) => "database_failed",
             Self::Panicked(_) => "internal",
         }
@@ -95,15 +132,19 @@ impl ApiError {
 }
 
 /// The body of every answer that is not a success.
-#[derive(Serialize)]
-struct ErrorBody<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub(super) struct ErrorBody<'a> {
     error: ErrorDetail<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ErrorDetail<'a> {
+    /// A stable word for scripts.
     code: &'a str,
+    /// For people: what was wrong, and what would help.
     message: String,
+    /// The parameter to blame, if one is.
     parameter: Option<&'a str>,
 }
 
@@ -115,9 +156,8 @@ pub(super) async fn handle_rejection(rejection: Rejection) -> Result<Response, I
             warn!(error = %error.with_causes(), "Request failed.");
         }
         let mut response = answer(status, error.code(), error.with_causes(), error.culprit());
-        if status == StatusCode::UNAUTHORIZED {
-            let scheme = HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+        if let Some((name, value)) = error.header() {
+            response.headers_mut().insert(name, value);
         }
         return Ok(response);
     }
@@ -136,8 +176,18 @@ pub(super) async fn handle_rejection(rejection: Rejection) -> Result<Response, I
     }
     if rejection.is_not_found() {
         let message =
-            "nothing here; the API is /api/v1/health, usage, series, processes, live".to_owned();
+            "nothing here; the API is described at /api/ and in /api/v1/openapi.json".to_owned();
         return Ok(answer(StatusCode::NOT_FOUND, "not_found", message, None));
+    }
+    if rejection.find::<warp::reject::PayloadTooLarge>().is_some() {
+        let message = "a token is at most 1024 bytes long".to_owned();
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        return Ok(answer(status, "too_large", message, None));
+    }
+    if rejection.find::<warp::reject::LengthRequired>().is_some() {
+        let message = "the header Content-Length is missing".to_owned();
+        let status = StatusCode::LENGTH_REQUIRED;
+        return Ok(answer(status, "length_required", message, None));
     }
     if let Some(error) = rejection.find::<warp::reject::InvalidHeader>() {
         let message = error.to_string();

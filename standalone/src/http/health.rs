@@ -2,36 +2,43 @@
 
 use std::sync::Arc;
 
+use nettally_source::pipeline::schema::Instant;
 use nettally_source::{
     ComponentCounters, Degradation, HealthReport, LossReason, Losses, ProgramStats,
 };
+use nettally_sqlite_sink::StoreStats;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use warp::filters::BoxedFilter;
-use warp::reply::Reply as _;
-use warp::{Filter as _, Rejection, reject, reply::Response};
+use warp::http::Method;
+use warp::reply::{Reply as _, Response};
 
 use super::api::Api;
+use super::counts::Counted;
+use super::endpoint::{Access, Content, Endpoint, Request, no_parameters};
 use super::error::ApiError;
 use super::losses::ToldLosses;
 use super::now;
-use super::params::{Params, query_string};
 use crate::config::ReloadStatus;
 use crate::live::Kept;
 use crate::topology::status::SinkStatus;
 use crate::topology::{Gaps, SourceStatus};
 
-/// The route.
-pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
-    warp::path!("health")
-        .and(warp::get())
-        .and(query_string())
-        .and_then(move |query: String| answer(Arc::clone(&api), query))
-        .boxed()
-}
+/// What is served.
+pub(super) static ENDPOINT: Endpoint = Endpoint {
+    method: Method::GET,
+    path: "/api/v1/health",
+    summary: "What is measured, what is missed, what was lost",
+    parameters: no_parameters,
+    example: "",
+    content: Content::Json(SchemaGenerator::subschema_for::<Health<'_>>),
+    is_past: false,
+    access: Access::Token,
+    route: |api, origin| ENDPOINT.answered(api, origin, answer),
+};
 
-async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
-    Params::parse(&query, &[]).map_err(reject::custom)?;
+async fn answer(api: Arc<Api>, request: Request) -> Result<Response, ApiError> {
+    request.params()?;
     let reports = api.live.reports();
     let (sources, sinks) = (api.roster.sources(), api.roster.sinks());
     let health = Health {
@@ -47,6 +54,7 @@ async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
         sinks: sinks.iter().map(|sink| sink_health(&**sink)).collect(),
         reload: api.reloads.status(),
         live: api.live.kept(),
+        api: api.counts.told(),
         database: database(&api).await,
     };
     Ok(warp::reply::json(&health).into_response())
@@ -76,7 +84,7 @@ fn sink_health(sink: &dyn SinkStatus) -> Value {
 }
 
 /// How complete the numbers are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Status {
     /// Nothing has been heard from a source yet.
@@ -87,7 +95,7 @@ enum Status {
 }
 
 /// The part of health that also goes with every live event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Summary {
     status: Status,
     /// Null before the source has reported.
@@ -132,24 +140,43 @@ impl Summary {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Health")]
 struct Health<'a> {
     #[serde(flatten)]
     summary: Summary,
     version: &'static str,
+    #[schemars(with = "Instant")]
     started: jiff::Timestamp,
     uptime_secs: i64,
     programs: Vec<&'a ProgramStats>,
     sources: Vec<SourceHealth<'a>>,
+    /// What each sink says of itself.
+    #[schemars(with = "Vec<Map<String, Value>>")]
     sinks: Vec<Value>,
     reload: ReloadStatus,
     live: Kept,
+    /// How requests are answered.
+    api: Counted,
+    /// The state of the file, or why it is not known; null without one.
+    #[schemars(with = "Option<DatabaseHealth>")]
     database: Value,
 }
 
-#[derive(Serialize)]
+/// What `database` can be, for the document of the API.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "its schema is all that is used")]
+enum DatabaseHealth {
+    Known(StoreStats),
+    Failed { error: String },
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SourceHealth")]
 struct SourceHealth<'a> {
     name: &'a str,
+    #[schemars(with = "Instant")]
     time: jiff::Timestamp,
     backend: &'a str,
     windows: u64,

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use nettally_source::{LossClass, LossCount, LossReason, Losses};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Losses by reason.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub(super) struct ToldLosses(BTreeMap<LossReason, ToldLoss>);
 
 /// One reason.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ToldLoss {
     #[serde(flatten)]
     count: LossCount,

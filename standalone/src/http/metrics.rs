@@ -8,30 +8,38 @@ use std::sync::Arc;
 
 use nettally_source::{LossCount, Losses};
 use nettally_sqlite_sink::StoreStats;
-use warp::filters::BoxedFilter;
+use warp::http::Method;
 use warp::http::header::CONTENT_TYPE;
-use warp::reply::Reply as _;
-use warp::{Filter as _, reply::Response};
+use warp::reply::{Reply as _, Response};
 
 use super::api::Api;
+use super::counts::Counted;
+use super::endpoint::{Access, Content, Endpoint, Request, no_parameters};
+use super::error::ApiError;
 use crate::cardinality::{Row, Total, Totals};
 use crate::live::Moved;
 use exposition::{Exposition, Kind};
 
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The route.
-pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
-    warp::path!("metrics")
-        .and(warp::get())
-        .then(move || answer(Arc::clone(&api)))
-        .boxed()
-}
+/// What is served.
+pub(super) static ENDPOINT: Endpoint = Endpoint {
+    method: Method::GET,
+    path: "/metrics",
+    summary: "Counters since start, in Prometheus' text format",
+    parameters: no_parameters,
+    example: "",
+    content: Content::Text(&["text/plain"]),
+    is_past: false,
+    access: Access::Token,
+    route: |api, origin| ENDPOINT.answered(api, origin, answer),
+};
 
-async fn answer(api: Arc<Api>) -> Response {
+async fn answer(api: Arc<Api>, request: Request) -> Result<Response, ApiError> {
+    request.params()?;
     // A file that cannot be read just now has no samples; health says why.
     let stored = api.database.ask(|reader| reader.stats()).await.ok();
-    warp::reply::with_header(text(&api, stored.as_ref()), CONTENT_TYPE, FORMAT).into_response()
+    Ok(warp::reply::with_header(text(&api, stored.as_ref()), CONTENT_TYPE, FORMAT).into_response())
 }
 
 fn text(api: &Api, stored: Option<&StoreStats>) -> String {
@@ -45,6 +53,7 @@ fn text(api: &Api, stored: Option<&StoreStats>) -> String {
     if let Some(stored) = stored {
         database(&mut text, stored);
     }
+    requests(&mut text, api);
     text.finish()
 }
 
@@ -253,6 +262,47 @@ fn losses(text: &mut Exposition, api: &Api) {
             bytes.sample(&[kind, component, reason, ("direction", direction)], count);
         }
     }
+}
+
+/// How requests are answered.
+fn requests(text: &mut Exposition, api: &Api) {
+    let Counted {
+        requests,
+        limited_requests,
+        connections,
+        closed_idle_connections,
+        failed_exports,
+    } = api.counts.told();
+    for (name, help, value) in [
+        (
+            "nettally_api_requests_total",
+            "Requests, those that were refused included.",
+            requests,
+        ),
+        (
+            "nettally_api_limited_requests_total",
+            "Requests that were refused, as their address had sent too many.",
+            limited_requests,
+        ),
+        (
+            "nettally_api_closed_idle_connections_total",
+            "Connections that were closed while nothing was asked on them, to make room for another.",
+            closed_idle_connections,
+        ),
+        (
+            "nettally_api_failed_exports_total",
+            "Exports that ended early, by an error or because their reader was gone or too slow.",
+            failed_exports,
+        ),
+    ] {
+        text.family(name, Kind::Counter, help).sample(&[], value);
+    }
+    text.family(
+        "nettally_api_connections",
+        Kind::Gauge,
+        "Connections that are open.",
+    )
+    .sample(&[], connections);
 }
 
 #[cfg(test)]

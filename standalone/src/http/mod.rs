@@ -1,27 +1,40 @@
 //! The HTTP API and the web page.
 //!
 //! [`serve`] answers on a listener that the caller has bound. Every request passes the
-//! [`guard`] (who may ask at all; `token`, `session`, `socket`), then one route family: `health`,
-//! `usage`, `series`, `processes`, `live` (the API, under `/api/v1/`), `metrics` (for Prometheus),
-//! `page` (the embedded files). Each family has its filter first, its handler next, its model last.
+//! [`limit`] (how often an address may ask) and the [`guard`] (who may ask at all; `token`, `session`,
+//! `socket`), then one [`endpoint`] of the list in `routes`, or `page` (the embedded files). Each
+//! endpoint says of itself what it takes and answers, of which `openapi` makes the document; its
+//! handler comes next, its model last. At the end answers are left out (`etag`) or made smaller
+//! (`compress`).
 //! Whatever goes wrong becomes one JSON shape in [`error`].
 //! The past is read from SQLite on blocking threads (`database`), the present from
 //! [`Live`]; nothing here asks the kernel.
 
 mod api;
+mod billing;
+mod compress;
 mod conditions;
+mod configuration;
+mod connections;
+mod counts;
 mod cursor;
 mod database;
+mod endpoint;
 mod error;
+mod etag;
+mod export;
 mod guard;
 mod health;
+mod limit;
 mod live;
 mod losses;
 mod metrics;
+mod openapi;
 mod order;
 mod page;
 mod params;
 mod processes;
+mod remotes;
 mod routes;
 mod series;
 mod server;
@@ -32,6 +45,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod token;
+mod top;
 mod usage;
 
 use std::future::Future;
@@ -49,6 +63,7 @@ use crate::topology::Roster;
 
 use api::Api;
 use guard::Origin;
+pub use limit::RequestLimit;
 pub use socket::{SocketError, SocketFile};
 pub(crate) use stream::NUMBER as STREAM_NUMBER;
 pub use token::{Token, TokenError};
@@ -61,12 +76,14 @@ pub struct ApiState {
     pub database: Option<PathBuf>,
     /// The sources and sinks, as shown in `health`.
     pub roster: Arc<Roster>,
-    /// What became of the configuration when it was read again.
+    /// What is in force, and what became of the configuration when it was read again.
     pub reloads: Arc<Reloads>,
     /// When the program started.
     pub started: Timestamp,
     /// What requests from the network must bring, if anything.
     pub token: Option<Token>,
+    /// How many requests an address may send over the network; `None` for any number.
+    pub limit: Option<RequestLimit>,
 }
 
 /// Where requests come from.
@@ -107,11 +124,13 @@ pub async fn serve(
     let from_network = server::run(
         network,
         routes::routes(Arc::clone(&api), Origin::Network),
+        Arc::clone(&api),
         stop.clone(),
     );
     let from_socket = async {
         if let Some(socket) = socket {
-            server::run(socket, routes::routes(api, Origin::Socket), stop).await;
+            let routes = routes::routes(Arc::clone(&api), Origin::Socket);
+            server::run(socket, routes, Arc::clone(&api), stop).await;
         }
     };
     futures::join!(from_network, from_socket);

@@ -1,9 +1,11 @@
 //! The web page: files that are part of the program.
 
 use warp::filters::BoxedFilter;
-use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use warp::path::FullPath;
 use warp::{Filter as _, reject, reply::Reply as _, reply::Response};
+
+use super::etag::Tag;
 
 /// An embedded file.
 #[derive(Clone, Copy)]
@@ -28,7 +30,7 @@ macro_rules! asset {
     };
 }
 
-const ASSETS: [Asset; 36] = [
+const ASSETS: [Asset; 39] = [
     asset!("/", HTML, "index.html"),
     asset!("/base.css", CSS, "base.css"),
     asset!("/detail.css", CSS, "detail.css"),
@@ -65,6 +67,9 @@ const ASSETS: [Asset; 36] = [
     asset!("/state.js", JS, "state.js"),
     asset!("/table.js", JS, "table.js"),
     asset!("/icon.svg", SVG, "icon.svg"),
+    asset!("/api/", HTML, "api-docs.html"),
+    asset!("/api-docs.css", CSS, "api-docs.css"),
+    asset!("/api-docs.js", JS, "api-docs.js"),
 ];
 
 /// The route.
@@ -79,6 +84,8 @@ pub(super) fn route() -> BoxedFilter<(Response,)> {
         .and(warp::get())
         .map(|asset: Asset| {
             let reply = warp::reply::with_header(asset.content, CONTENT_TYPE, asset.content_type);
+            let tag = Tag::of(&[asset.path, asset.content]).header();
+            let reply = warp::reply::with_header(reply, ETAG, tag);
             // The files change with the program, which nobody's cache can know.
             warp::reply::with_header(reply, CACHE_CONTROL, "no-cache").into_response()
         })

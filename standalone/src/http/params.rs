@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use warp::Filter;
 
+use super::endpoint::Parameter;
 use super::error::ApiError;
 
 /// Parameters of a request, each allowed and given once.
@@ -20,11 +21,12 @@ pub(super) fn query_string() -> impl Filter<Extract = (String,), Error = Infalli
 
 impl Params {
     /// Reads a query string.
-    pub(super) fn parse(query: &str, allowed: &[&str]) -> Result<Self, ApiError> {
+    pub(super) fn parse(query: &str, allowed: &[Parameter]) -> Result<Self, ApiError> {
+        let allowed: Vec<&str> = allowed.iter().map(|parameter| parameter.name).collect();
         let mut values = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if !allowed.contains(&&*name) {
-                let list = match allowed {
+                let list = match &allowed[..] {
                     [] => "none".to_owned(),
                     names => names.join(", "),
                 };
@@ -84,14 +86,24 @@ impl Params {
 
     /// A number between 1 and `most`.
     pub(super) fn limit(&self, default: u32, most: u32) -> Result<u32, ApiError> {
-        let Some(text) = self.text("limit") else {
-            return Ok(default);
+        Ok(self.within("limit", 1, most)?.unwrap_or(default))
+    }
+
+    /// A number between two others.
+    pub(super) fn within(
+        &self,
+        name: &str,
+        least: u32,
+        most: u32,
+    ) -> Result<Option<u32>, ApiError> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
         };
         match text.parse() {
-            Ok(limit) if (1..=most).contains(&limit) => Ok(limit),
+            Ok(number) if (least..=most).contains(&number) => Ok(Some(number)),
             _ => {
-                let message = format!("`{text}` is not a number between 1 and {most}");
-                Err(ApiError::parameter("limit", message))
+                let message = format!("`{text}` is not a number between {least} and {most}");
+                Err(ApiError::parameter(name, message))
             }
         }
     }
@@ -112,10 +124,19 @@ impl Params {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::endpoint::Takes;
+
+    fn named(name: &'static str) -> Parameter {
+        Parameter {
+            name,
+            meaning: "",
+            takes: Takes::Text,
+        }
+    }
 
     #[test]
     fn names_and_values_are_decoded() {
-        let params = Params::parse("process=Web+Content%20%3C%26", &["process"]).unwrap();
+        let params = Params::parse("process=Web+Content%20%3C%26", &[named("process")]).unwrap();
         assert_eq!(params.text("process"), Some("Web Content <&"));
     }
 
@@ -131,7 +152,7 @@ mod tests {
                 "parameter `limit` is given more than once",
             ),
         ] {
-            let error = Params::parse(query, &["since", "limit"]).unwrap_err();
+            let error = Params::parse(query, &[named("since"), named("limit")]).unwrap_err();
             assert_eq!(error.to_string(), expected);
         }
     }

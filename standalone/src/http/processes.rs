@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use nettally_source::pipeline::schema::Instant;
 use nettally_sqlite_sink::{
-    ByteTotals, Field, OutsideTotal, ProcessAnswer, ProcessQuery, ProcessRow, TimeRange,
+    ByteTotals, Field, OutsideTotal, ProcessAnswer, ProcessQuery, ProcessRow, Reader, TimeRange,
 };
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
-use warp::filters::BoxedFilter;
-use warp::reply::Reply as _;
-use warp::{Filter as _, Rejection, reject, reply::Response};
+use warp::http::Method;
+use warp::reply::Response;
 
 use super::api::Api;
 use super::cursor::Cursor;
+use super::endpoint::{Access, Content, Endpoint, Parameter, Request, Takes};
 use super::error::ApiError;
 use super::order::order;
-use super::params::{Params, query_string};
+use super::params::Params;
 use super::{conditions, now};
 
 const DEFAULT_ROWS: u32 = 100;
@@ -37,27 +39,51 @@ pub(super) const FIELDS: [Field; 12] = [
     Field::Attribution,
 ];
 
-/// The route.
-pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
-    warp::path!("processes")
-        .and(warp::get())
-        .and(query_string())
-        .and_then(move |query: String| answer(Arc::clone(&api), query))
-        .boxed()
+/// What is served.
+pub(super) static ENDPOINT: Endpoint = Endpoint {
+    method: Method::GET,
+    path: "/api/v1/processes",
+    summary: "Each process of a span of time, and all that is known of it",
+    parameters,
+    example: "since=-1h&order_by=received_bytes&limit=5",
+    content: Content::Json(SchemaGenerator::subschema_for::<Page>),
+    is_past: true,
+    access: Access::Token,
+    route: |api, origin| ENDPOINT.answered(api, origin, answer),
+};
+
+fn parameters() -> Vec<Parameter> {
+    conditions::with(&[
+        Parameter {
+            name: "order_by",
+            meaning: "`total_bytes`, `sent_bytes`, `received_bytes` or a field, with `:asc` or `:desc`.",
+            takes: Takes::Text,
+        },
+        Parameter {
+            name: "limit",
+            meaning: "At most this many rows.",
+            takes: Takes::Number {
+                least: 1,
+                most: MAX_ROWS,
+            },
+        },
+        Parameter {
+            name: "cursor",
+            meaning: "`next_cursor` of the page before, as it is: what follows it.",
+            takes: Takes::Text,
+        },
+    ])
 }
 
-async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
-    let query = parsed(&query, now()).map_err(reject::custom)?;
-    let answer = api
-        .database
-        .ask(move |reader| reader.processes(&query))
-        .await;
-    let page = Page::from(answer.map_err(reject::custom)?);
-    Ok(warp::reply::json(&page).into_response())
+async fn answer(api: Arc<Api>, request: Request) -> Result<Response, ApiError> {
+    let query = parsed(&request.query, now())?;
+    let question = |reader: &Reader, query: &ProcessQuery| reader.processes(query).map(Page::from);
+    api.database.answer(&request, query, question).await
 }
 
 /// An answer whose cursor can be given back.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Processes")]
 struct Page {
     #[serde(flatten)]
     range: TimeRange,
@@ -66,7 +92,10 @@ struct Page {
     other: ByteTotals,
     #[serde(skip_serializing_if = "Option::is_none")]
     outside_total: Option<OutsideTotal>,
+    /// End of the newest window in the database; later usage is not stored yet.
+    #[schemars(with = "Option<Instant>")]
     flushed_until: Option<Timestamp>,
+    /// For the page that follows; null at the end.
     next_cursor: Option<Cursor>,
 }
 
@@ -94,9 +123,7 @@ impl From<ProcessAnswer> for Page {
 }
 
 fn parsed(query: &str, now: Timestamp) -> Result<ProcessQuery, ApiError> {
-    let own = ["order_by", "limit", "cursor"];
-    let allowed = [&conditions::PARAMETERS[..], &own[..]].concat();
-    let params = Params::parse(query, &allowed)?;
+    let params = Params::parse(query, &parameters())?;
     let Cursor { range, offset } = Cursor::of(&params, now)?;
     Ok(ProcessQuery {
         range,

@@ -8,45 +8,74 @@ use warp::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
+use warp::reply::Response;
 use warp::{Filter, Reply};
 
 use super::api::Api;
+use super::compress::compressed;
+use super::endpoint::{Endpoint, nowhere};
 use super::error::handle_rejection;
-use super::guard::{Origin, guard, token_guard};
-use super::{health, live, metrics, page, processes, series, session, stream, usage};
+use super::etag::unless_known;
+use super::guard::{Origin, guard};
+use super::limit::limit_guard;
+use super::{
+    billing, configuration, export, health, live, metrics, openapi, page, processes, remotes,
+    series, session, stream, top, usage,
+};
 
 /// Nothing but the page's own files; no script or style inside the markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
+/// Everything that is served but the page. The document of the API is made of the same list.
+pub(super) static ENDPOINTS: [&Endpoint; 18] = [
+    &health::ENDPOINT,
+    &live::ENDPOINT,
+    &live::remotes::ENDPOINT,
+    &stream::ENDPOINT,
+    &stream::READER,
+    &top::ENDPOINT,
+    &usage::ENDPOINT,
+    &series::ENDPOINT,
+    &processes::ENDPOINT,
+    &remotes::ENDPOINT,
+    &billing::CALENDAR,
+    &billing::PERCENTILE,
+    &billing::ESTIMATE,
+    &export::ENDPOINT,
+    &configuration::ENDPOINT,
+    &openapi::ENDPOINT,
+    &session::ENDPOINT,
+    &metrics::ENDPOINT,
+];
+
 /// Everything that is served.
 pub(super) fn routes(
     api: Arc<Api>,
     origin: Origin,
 ) -> impl Filter<Extract = (impl Reply + use<>,), Error = Infallible> + Clone + use<> {
-    let families = health::route(Arc::clone(&api))
-        .or(usage::route(Arc::clone(&api)))
-        .unify()
-        .or(series::route(Arc::clone(&api)))
-        .unify()
-        .or(processes::route(Arc::clone(&api)))
-        .unify()
-        .or(live::route(Arc::clone(&api)))
-        .unify()
-        .or(stream::route(Arc::clone(&api)))
-        .unify();
-    let figures = warp::path!("api" / "v1" / ..)
-        .and(token_guard(Arc::clone(&api), origin))
-        .and(families);
-    let metrics = token_guard(Arc::clone(&api), origin).and(metrics::route(Arc::clone(&api)));
-    let session = session::route(Arc::clone(&api));
-    let figures = session.or(figures).unify().or(metrics).unify();
     let uncached = warp::reply::with::default_header(CACHE_CONTROL, "no-store");
-    guard(api, origin)
-        .and(figures.with(uncached).or(page::route()))
+    let figures = ENDPOINTS
+        .into_iter()
+        .fold(nowhere(), |routes, endpoint| {
+            let route = (endpoint.route)(Arc::clone(&api), origin);
+            routes.or(route).unify().boxed()
+        })
+        .with(uncached);
+    let page = page::route().map(Reply::into_response);
+    let all = limit_guard(Arc::clone(&api))
+        .and(guard(api, origin))
+        .and(figures.map(Reply::into_response).or(page).unify())
         .recover(handle_rejection)
+        .map(Reply::into_response)
         .with(warp::reply::with::headers(security_headers()))
+        .map(Reply::into_response);
+    warp::header::headers_cloned()
+        .and(all)
+        .map(|request: HeaderMap, response: Response| {
+            compressed(&request, unless_known(&request, response))
+        })
 }
 
 fn security_headers() -> HeaderMap {

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use nettally_sqlite_sink::SeriesQuery;
-use warp::filters::BoxedFilter;
-use warp::reply::Reply as _;
-use warp::{Filter as _, Rejection, reject, reply::Response};
+use nettally_sqlite_sink::{Reader, SeriesAnswer, SeriesQuery};
+use schemars::SchemaGenerator;
+use warp::http::Method;
+use warp::reply::Response;
 
 use super::api::Api;
+use super::endpoint::{Access, Content, Endpoint, Parameter, Request, Takes};
 use super::error::ApiError;
-use super::params::{Params, query_string};
+use super::params::Params;
 use super::step::Step;
 use super::{conditions, now};
 
@@ -18,25 +19,49 @@ const DEFAULT_SERIES: u32 = 10;
 const MAX_SERIES: u32 = 100;
 const MAX_POINTS: u64 = 5_000;
 
-/// The route.
-pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
-    warp::path!("series")
-        .and(warp::get())
-        .and(query_string())
-        .and_then(move |query: String| answer(Arc::clone(&api), query))
-        .boxed()
+/// What is served.
+pub(super) static ENDPOINT: Endpoint = Endpoint {
+    method: Method::GET,
+    path: "/api/v1/series",
+    summary: "How much was moved over time",
+    parameters,
+    example: "since=-1h&group_by=protocol&step=1m",
+    content: Content::Json(SchemaGenerator::subschema_for::<SeriesAnswer>),
+    is_past: true,
+    access: Access::Token,
+    route: |api, origin| ENDPOINT.answered(api, origin, answer),
+};
+
+fn parameters() -> Vec<Parameter> {
+    conditions::with(&[
+        Parameter {
+            name: "step",
+            meaning: "Length of a step, such as `10s`, `1m`, `2h`, `1d`. Default: what gives about 120 points.",
+            takes: Takes::Text,
+        },
+        Parameter {
+            name: "group_by",
+            meaning: "One series for each value of this field.",
+            takes: Takes::Field,
+        },
+        Parameter {
+            name: "limit",
+            meaning: "At most this many series, the largest; the rest is summed into one more.",
+            takes: Takes::Number {
+                least: 1,
+                most: MAX_SERIES,
+            },
+        },
+    ])
 }
 
-async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
-    let query = parsed(&query, now()).map_err(reject::custom)?;
-    let answer = api.database.ask(move |reader| reader.series(&query)).await;
-    Ok(warp::reply::json(&answer.map_err(reject::custom)?).into_response())
+async fn answer(api: Arc<Api>, request: Request) -> Result<Response, ApiError> {
+    let query = parsed(&request.query, now())?;
+    api.database.answer(&request, query, Reader::series).await
 }
 
 fn parsed(query: &str, now: Timestamp) -> Result<SeriesQuery, ApiError> {
-    let own = ["group_by", "step", "limit"];
-    let allowed = [&conditions::PARAMETERS[..], &own[..]].concat();
-    let params = Params::parse(query, &allowed)?;
+    let params = Params::parse(query, &parameters())?;
     let range = conditions::range(&params, now)?;
     let step = params
         .parsed("step")?

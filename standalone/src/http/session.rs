@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use hyper::body::Bytes;
 use warp::filters::BoxedFilter;
-use warp::http::StatusCode;
 use warp::http::header::{HeaderMap, SET_COOKIE};
+use warp::http::{Method, StatusCode};
 use warp::reply::{Reply as _, Response};
 use warp::{Filter as _, reject};
 
 use super::api::Api;
+use super::endpoint::{Access, Content, Endpoint, no_parameters};
 use super::error::ApiError;
+use super::guard::Origin;
 
 /// Name of the cookie.
 const COOKIE: &str = "nettally_token";
@@ -18,10 +20,22 @@ const COOKIE: &str = "nettally_token";
 /// Longer bodies are no token.
 const MAX_BYTES: u64 = 1024;
 
-/// The route. It is not behind the token, it is the way to it.
-pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
-    warp::path!("api" / "v1" / "session")
-        .and(warp::post())
+/// What is served. It is not behind the token, it is the way to it.
+pub(super) static ENDPOINT: Endpoint = Endpoint {
+    method: Method::POST,
+    path: "/api/v1/session",
+    summary: "Keep the token, which is the body, in a cookie of the browser",
+    parameters: no_parameters,
+    example: "",
+    content: Content::Nothing,
+    is_past: false,
+    access: Access::Anybody,
+    route,
+};
+
+fn route(api: Arc<Api>, origin: Origin) -> BoxedFilter<(Response,)> {
+    ENDPOINT
+        .asked(Arc::clone(&api), origin)
         .and(warp::body::content_length_limit(MAX_BYTES))
         .and(warp::body::bytes())
         .and_then(move |given: Bytes| {

@@ -1,6 +1,6 @@
 //! `GET stream`: everything that is measured from now on, as lines: what `nettally stream` prints
-//! (`json`, `native_json`), or all there is (`events`, for `nettally top`). `DELETE stream/NUMBER`
-//! ends it with the window that is open.
+//! (`json`, `native_json`), or all there is (`events`, for `nettally top`). `DELETE
+//! stream/reader?number=N` ends it with the window that is open.
 //!
 //! A client that does not read gets longer windows, not fewer bytes; see
 //! [`Follower`](crate::live::Follower).
@@ -14,16 +14,15 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, future, stream};
 use nettally_source::Event;
-use warp::filters::BoxedFilter;
-use warp::http::StatusCode;
-use warp::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use warp::reply::Reply as _;
-use warp::{Filter as _, Rejection, reject, reply::Response};
+use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use warp::http::{Method, StatusCode};
+use warp::reply::{Reply as _, Response};
 
 use super::api::Api;
+use super::endpoint::{Access, Content, Endpoint, Parameter, Request, Takes};
 use super::error::ApiError;
 use super::now;
-use super::params::{Params, query_string};
+use super::params::Params;
 use crate::encode::{Encoder, Format, Origin, wire};
 use crate::live::{Follower, Until};
 use crate::machine::host_name;
@@ -34,39 +33,97 @@ pub(crate) const NUMBER: HeaderName = HeaderName::from_static("nettally-stream")
 /// Text that is handed to the connection at once, about.
 const CHUNK_BYTES: usize = 32 * 1024;
 
-/// The routes.
-pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
-    let leaving = Arc::clone(&api);
-    let open = warp::path!("stream")
-        .and(warp::get())
-        .and(query_string())
-        .and_then(move |query: String| future::ready(answer(&api, &query).map_err(reject::custom)));
-    let end = warp::path!("stream" / u64)
-        .and(warp::delete())
-        .and_then(move |number| future::ready(Ok::<_, Rejection>(leave(&leaving, number))));
-    open.or(end).unify().boxed()
+/// What is served.
+pub(super) static ENDPOINT: Endpoint = Endpoint {
+    method: Method::GET,
+    path: "/api/v1/stream",
+    summary: "All that is measured from now on, as lines without an end",
+    parameters,
+    example: "format=json",
+    content: Content::Lines(LINES),
+    is_past: false,
+    access: Access::Token,
+    route: |api, origin| ENDPOINT.answered(api, origin, answer),
+};
+
+/// The way to end it in order.
+pub(super) static READER: Endpoint = Endpoint {
+    method: Method::DELETE,
+    path: "/api/v1/stream/reader",
+    summary: "Ends a stream with the window that is open; one that has ended already is as good",
+    parameters: || vec![READER_NUMBER],
+    example: "number=1",
+    content: Content::Nothing,
+    is_past: false,
+    access: Access::Token,
+    route: |api, origin| READER.answered(api, origin, leave),
+};
+
+const LINES: &str = "application/x-ndjson";
+
+const READER_NUMBER: Parameter = Parameter {
+    name: "number",
+    meaning: "The header `nettally-stream` of the stream's answer.",
+    takes: Takes::Number {
+        least: 0,
+        most: u32::MAX,
+    },
+};
+
+const FORMATS: [&str; 3] = ["json", "native_json", "events"];
+
+fn parameters() -> Vec<Parameter> {
+    vec![
+        Parameter {
+            name: "format",
+            meaning: "`json` (a line for each flow and window; default), `native_json` (Vector's) or \
+                      `events` (all there is, for `nettally top`; may change with every version).",
+            takes: Takes::Words(&FORMATS),
+        },
+        Parameter {
+            name: "flows",
+            meaning: "`true`: a log record for each flow too, in `native_json`.",
+            takes: Takes::Words(&YES_OR_NO),
+        },
+        Parameter {
+            name: "host",
+            meaning: "The name of this machine in the lines. Default: its own.",
+            takes: Takes::Text,
+        },
+        Parameter {
+            name: "once",
+            meaning: "`true`: one window, then the end.",
+            takes: Takes::Words(&YES_OR_NO),
+        },
+    ]
 }
 
-fn leave(api: &Api, number: u64) -> Response {
-    let status = if api.live.leave(number, now()) {
-        StatusCode::ACCEPTED
-    } else {
-        // It has ended by itself.
-        StatusCode::NO_CONTENT
-    };
-    status.into_response()
+const YES_OR_NO: [&str; 2] = ["true", "false"];
+
+async fn leave(api: Arc<Api>, request: Request) -> Result<Response, ApiError> {
+    let number = request.params()?.parsed::<u32>(READER_NUMBER.name)?;
+    let number = number.ok_or_else(|| {
+        ApiError::parameter(READER_NUMBER.name, "which stream is to end?".to_owned())
+    })?;
+    // One that is not there has ended by itself.
+    api.live.leave(number.into(), now());
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn answer(api: &Api, query: &str) -> Result<Response, ApiError> {
-    let (lines, until) = parsed(query)?;
+async fn answer(api: Arc<Api>, request: Request) -> Result<Response, ApiError> {
+    let (lines, until) = parsed(&request.params()?)?;
     let follower = api.live.follow(until).ok_or(ApiError::Busy)?;
     let number = follower.number();
     let chunks = chunks(follower, lines).map(Ok::<_, Infallible>);
     let mut response = warp::reply::stream(chunks).into_response();
     let headers = response.headers_mut();
     headers.insert(NUMBER, number.into());
-    let kind = HeaderValue::from_static("application/x-ndjson");
-    headers.insert(CONTENT_TYPE, kind);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(LINES));
+    // Each line is to arrive at once.
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-store, no-transform"),
+    );
     Ok(response)
 }
 
@@ -76,8 +133,7 @@ enum Lines {
     ForOurselves(wire::Writer),
 }
 
-fn parsed(query: &str) -> Result<(Lines, Until), ApiError> {
-    let params = Params::parse(query, &["format", "flows", "host", "once"])?;
+fn parsed(params: &Params) -> Result<(Lines, Until), ApiError> {
     let origin = Origin {
         host: params.text("host").map_or_else(host_name, str::to_owned),
         pid: std::process::id(),
@@ -90,7 +146,7 @@ fn parsed(query: &str) -> Result<(Lines, Until), ApiError> {
         Some("native_json") => encoder(Format::NativeJson),
         Some("events") => Lines::ForOurselves(wire::Writer::default()),
         Some(other) => {
-            let message = format!("unknown format `{other}`; allowed: json, native_json, events");
+            let message = format!("unknown format `{other}`; allowed: {}", FORMATS.join(", "));
             return Err(ApiError::parameter("format", message));
         }
     };

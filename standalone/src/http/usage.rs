@@ -3,52 +3,94 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use nettally_source::pipeline::schema::Instant;
 use nettally_sqlite_sink::{
-    ByteTotals, Field, OutsideTotal, TimeRange, UsageAnswer, UsageQuery, UsageRow,
+    ByteTotals, Field, OutsideTotal, Reader, TimeRange, UsageAnswer, UsageQuery, UsageRow,
 };
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
-use warp::filters::BoxedFilter;
-use warp::reply::Reply as _;
-use warp::{Filter as _, Rejection, reject, reply::Response};
+use warp::http::Method;
+use warp::reply::Response;
 
 use super::api::Api;
 use super::cursor::Cursor;
+use super::endpoint::{Access, Content, Endpoint, Parameter, Request, Takes};
 use super::error::ApiError;
 use super::order::order;
-use super::params::{Params, query_string};
+use super::params::Params;
 use super::{conditions, now};
 
 const DEFAULT_ROWS: u32 = 1_000;
 const MAX_ROWS: u32 = 10_000;
 
-/// The route.
-pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
-    warp::path!("usage")
-        .and(warp::get())
-        .and(query_string())
-        .and_then(move |query: String| answer(Arc::clone(&api), query))
-        .boxed()
+/// What is served.
+pub(super) static ENDPOINT: Endpoint = Endpoint {
+    method: Method::GET,
+    path: "/api/v1/usage",
+    summary: "How much each group moved in a span of time",
+    parameters,
+    example: "since=-1h&group_by=process,remote_ip&where=protocol=tcp&limit=5",
+    content: Content::Json(SchemaGenerator::subschema_for::<Page>),
+    is_past: true,
+    access: Access::Token,
+    route: |api, origin| ENDPOINT.answered(api, origin, answer),
+};
+
+fn parameters() -> Vec<Parameter> {
+    conditions::with(&[
+        Parameter {
+            name: "group_by",
+            meaning: "One row for each combination of these fields, with commas.",
+            takes: Takes::Fields,
+        },
+        Parameter {
+            name: "order_by",
+            meaning: "`total_bytes`, `sent_bytes`, `received_bytes` or a field, with `:asc` or `:desc`.",
+            takes: Takes::Text,
+        },
+        Parameter {
+            name: "limit",
+            meaning: "At most this many rows.",
+            takes: Takes::Number {
+                least: 1,
+                most: MAX_ROWS,
+            },
+        },
+        Parameter {
+            name: "cursor",
+            meaning: "`next_cursor` of the page before, as it is: what follows it.",
+            takes: Takes::Text,
+        },
+    ])
 }
 
-async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
-    let query = parsed(&query, now()).map_err(reject::custom)?;
-    let answer = api.database.ask(move |reader| reader.usage(&query)).await;
-    let page = Page::from(answer.map_err(reject::custom)?);
-    Ok(warp::reply::json(&page).into_response())
+async fn answer(api: Arc<Api>, request: Request) -> Result<Response, ApiError> {
+    let query = parsed(&request.query, now())?;
+    let question = |reader: &Reader, query: &UsageQuery| reader.usage(query).map(Page::from);
+    api.database.answer(&request, query, question).await
 }
 
 /// An answer whose cursor can be given back.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Usage")]
 struct Page {
     #[serde(flatten)]
     range: TimeRange,
+    /// The fields of each row.
     group_by: Vec<Field>,
+    /// The rows asked for.
     rows: Vec<UsageRow>,
+    /// Of everything that matches, not only of `rows`.
     total: ByteTotals,
+    /// What was folded away in storage, or might match though it is not in `total`.
     other: ByteTotals,
+    /// What is in neither, because other protocols may count the same bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     outside_total: Option<OutsideTotal>,
+    /// End of the newest window in the database; later usage is not stored yet.
+    #[schemars(with = "Option<Instant>")]
     flushed_until: Option<Timestamp>,
+    /// For the page that follows; null at the end.
     next_cursor: Option<Cursor>,
 }
 
@@ -79,18 +121,8 @@ impl From<UsageAnswer> for Page {
 }
 
 fn parsed(query: &str, now: Timestamp) -> Result<UsageQuery, ApiError> {
-    let own = ["group_by", "order_by", "limit", "cursor"];
-    let allowed = [&conditions::PARAMETERS[..], &own[..]].concat();
-    let params = Params::parse(query, &allowed)?;
-    let group_by: Vec<Field> = params.list("group_by")?;
-    if let Some((_, twice)) = group_by
-        .iter()
-        .enumerate()
-        .find(|(index, field)| group_by[..*index].contains(field))
-    {
-        let message = format!("`{twice}` is given more than once");
-        return Err(ApiError::parameter("group_by", message));
-    }
+    let params = Params::parse(query, &parameters())?;
+    let group_by = grouping(&params)?;
     let Cursor { range, offset } = Cursor::of(&params, now)?;
     Ok(UsageQuery {
         range,
@@ -100,6 +132,22 @@ fn parsed(query: &str, now: Timestamp) -> Result<UsageQuery, ApiError> {
         offset,
         group_by,
     })
+}
+
+/// Reads `group_by`.
+pub(super) fn grouping(params: &Params) -> Result<Vec<Field>, ApiError> {
+    let group_by: Vec<Field> = params.list("group_by")?;
+    let twice = group_by
+        .iter()
+        .enumerate()
+        .find(|(index, field)| group_by[..*index].contains(field));
+    match twice {
+        Some((_, twice)) => {
+            let message = format!("`{twice}` is given more than once");
+            Err(ApiError::parameter("group_by", message))
+        }
+        None => Ok(group_by),
+    }
 }
 
 #[cfg(test)]

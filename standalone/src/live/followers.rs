@@ -27,7 +27,7 @@ pub enum Until {
 }
 
 /// How readers are doing, for `/api/v1/health`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct FollowerCounts {
     /// Readers now.
     pub readers: usize,

@@ -27,7 +27,7 @@ impl Default for Limits {
 }
 
 /// What was folded into *other* because a bound was reached, since start. Totals stay exact.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Folds {
     /// Processes of a window, counted once for each window.
     #[serde(rename = "folded_processes")]

@@ -43,7 +43,7 @@ pub struct Live {
 }
 
 /// How much is kept, for `/api/v1/health`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Kept {
     /// Windows in memory.
     pub windows: usize,

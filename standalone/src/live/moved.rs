@@ -6,7 +6,7 @@ use nettally_source::Protocol;
 use serde::Serialize;
 
 /// Bytes that were moved, both ways. Sums saturate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Moved {
     /// Bytes sent.
     pub sent_bytes: u64,

@@ -28,7 +28,7 @@ struct State {
 }
 
 /// Spans in which nothing was counted, as a source was being restarted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Gaps {
     /// How many.
     pub count: u64,

@@ -200,6 +200,22 @@ pub(super) const STEPS: &[Step] = &[
         },
     ),
     step(
+        "api",
+        Kind::RealKernel,
+        "the HTTP API keeps what its document promises",
+        || {
+            let options = ["-p", "nettally-integration-tests", "--features", "api"];
+            let test = ["--test", "api", "--", "--test-threads=1", "--nocapture"];
+            let mut command = cargo("test");
+            tallied(
+                command
+                    .args(options)
+                    .args(test)
+                    .env("NETTALLY_SCHEMATHESIS", setup::schemathesis()?),
+            )
+        },
+    ),
+    step(
         "package",
         Kind::Check,
         "every crate packages and builds on its own",
@@ -224,6 +240,7 @@ const REAL: [&str; 2] = [
     "--features",
     "nettally-integration-tests/real-kernel,nettally-integration-tests/browser,\
      nettally-integration-tests/receivers,nettally-integration-tests/terminal,\
+     nettally-integration-tests/api,\
      nettally-integration-tests/bench,nettally-source/real-kernel",
 ];
 const STRICT: [&str; 3] = ["--", "-D", "warnings"];

@@ -174,6 +174,7 @@ impl Bench {
             data_dir: self.folder.path().to_owned(),
             databases: Vec::new(),
             shutdown_deadline: Duration::from_secs(10),
+            shown: serde_json::Value::Null,
         }
     }
 

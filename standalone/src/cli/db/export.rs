@@ -1,6 +1,6 @@
 //! `nettally db export`.
 
-mod format;
+pub(crate) mod format;
 
 use std::fs;
 use std::io::{self, BufWriter, Write};

@@ -3,7 +3,7 @@
 //! One file for each command; `progress` shows how far one is.
 
 mod check;
-mod export;
+pub(crate) mod export;
 mod import;
 mod progress;
 mod space;

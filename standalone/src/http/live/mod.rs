@@ -1,23 +1,23 @@
 //! `GET live`: one server-sent event for each window; `GET live/remotes`: whom a process talks to.
 
 mod model;
-mod remotes;
+pub(super) mod remotes;
 mod told;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, stream};
+use schemars::SchemaGenerator;
 use tokio::sync::OwnedSemaphorePermit;
-use warp::filters::BoxedFilter;
 use warp::filters::sse::Event;
-use warp::reply::Reply as _;
-use warp::{Filter as _, Rejection, reject, reply::Response};
+use warp::http::Method;
+use warp::reply::{Reply as _, Response};
 
 use super::api::Api;
+use super::endpoint::{Access, Content, Endpoint, Request, no_parameters};
 use super::error::ApiError;
 use super::health::Summary;
-use super::params::{Params, query_string};
 use crate::live::{Frame, Subscription};
 
 use model::LiveEvent;
@@ -29,21 +29,24 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a browser waits before it asks again.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// The routes.
-pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
-    let events_api = Arc::clone(&api);
-    let events = warp::path!("live")
-        .and(warp::get())
-        .and(query_string())
-        .and_then(move |query: String| answer(Arc::clone(&events_api), query));
-    events.or(remotes::route(api)).unify().boxed()
-}
+/// What is served.
+pub(super) static ENDPOINT: Endpoint = Endpoint {
+    method: Method::GET,
+    path: "/api/v1/live",
+    summary: "What moves now: a `snapshot`, then an event `window` for each window, as server-sent events",
+    parameters: no_parameters,
+    example: "",
+    content: Content::Events(SchemaGenerator::subschema_for::<LiveEvent<'_>>),
+    is_past: false,
+    access: Access::Token,
+    route: |api, origin| ENDPOINT.answered(api, origin, answer),
+};
 
-async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
-    Params::parse(&query, &[]).map_err(reject::custom)?;
+async fn answer(api: Arc<Api>, request: Request) -> Result<Response, ApiError> {
+    request.params()?;
     let permit = Arc::clone(&api.streams)
         .try_acquire_owned()
-        .map_err(|_all_taken| reject::custom(ApiError::Busy))?;
+        .map_err(|_all_taken| ApiError::Busy)?;
     let stop = api.stop.clone();
     let events = events(api, permit).take_until(stop);
     let events = warp::sse::keep_alive().interval(KEEP_ALIVE).stream(events);

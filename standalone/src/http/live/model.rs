@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use nettally_source::pipeline::schema::Instant;
 use nettally_source::{ProcessId, Protocol, Window};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::told::Told;
@@ -12,7 +14,8 @@ use crate::identity::{self, Identity};
 use crate::live::{Frame, Moved, ProcessNow};
 
 /// One window.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LiveEvent")]
 pub(super) struct LiveEvent<'a> {
     /// Number of the window since start; a gap means that this reader was too slow.
     sequence: u64,
@@ -36,7 +39,8 @@ pub(super) struct LiveEvent<'a> {
     health: Summary,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LiveProcess")]
 struct LiveProcess<'a> {
     /// Differs between two processes that had the same number one after the other.
     id: String,
@@ -56,6 +60,7 @@ struct LiveProcess<'a> {
     remotes: u32,
     /// Since `since`.
     total: Moved,
+    #[schemars(with = "Instant")]
     since: Timestamp,
     /// Only where the reader has it not yet.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,7 +68,8 @@ struct LiveProcess<'a> {
 }
 
 /// Frames of the link layer, which may hold what other protocols count too.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LiveOutside")]
 struct Outside {
     protocol: Protocol,
     #[serde(flatten)]
@@ -71,7 +77,8 @@ struct Outside {
     since_start: Moved,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LiveProtocol")]
 struct LiveProtocol {
     #[serde(flatten)]
     moved: Moved,

@@ -3,36 +3,58 @@
 use std::sync::Arc;
 
 use nettally_source::{Protocol, Window};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
-use warp::filters::BoxedFilter;
-use warp::reply::Reply as _;
-use warp::{Filter as _, Rejection, reject, reply::Response};
+use warp::http::Method;
+use warp::reply::{Reply as _, Response};
 
 use crate::http::api::Api;
+use crate::http::conditions::WHAT;
+use crate::http::endpoint::{Access, Content, Endpoint, Parameter, Request, Takes};
 use crate::http::error::ApiError;
-use crate::http::params::{Params, query_string};
+use crate::http::params::Params;
 use crate::live::{FlowChoice, Moved, RemoteNow, Remotes};
 
 const DEFAULT_ROWS: u32 = 100;
 const MAX_ROWS: u32 = 1_000;
 
-/// The route.
-pub(super) fn route(api: Arc<Api>) -> BoxedFilter<(Response,)> {
-    warp::path!("live" / "remotes")
-        .and(warp::get())
-        .and(query_string())
-        .and_then(move |query: String| answer(Arc::clone(&api), query))
-        .boxed()
+/// What is served.
+pub(in crate::http) static ENDPOINT: Endpoint = Endpoint {
+    method: Method::GET,
+    path: "/api/v1/live/remotes",
+    summary: "Whom a process talked to in the last two minutes",
+    parameters,
+    example: "process=curl",
+    content: Content::Json(SchemaGenerator::subschema_for::<RemotesAnswer>),
+    is_past: false,
+    access: Access::Token,
+    route: |api, origin| ENDPOINT.answered(api, origin, answer),
+};
+
+fn parameters() -> Vec<Parameter> {
+    let own = ["app", "process", "pid", "protocol"];
+    let limit = Parameter {
+        name: "limit",
+        meaning: "At most this many rows.",
+        takes: Takes::Number {
+            least: 1,
+            most: MAX_ROWS,
+        },
+    };
+    let what = WHAT.into_iter();
+    what.filter(|parameter| own.contains(&parameter.name))
+        .chain([limit])
+        .collect()
 }
 
-async fn answer(api: Arc<Api>, query: String) -> Result<Response, Rejection> {
-    let (choice, limit) = parsed(&query).map_err(reject::custom)?;
+async fn answer(api: Arc<Api>, request: Request) -> Result<Response, ApiError> {
+    let (choice, limit) = parsed(&request.query)?;
     let remotes = api.live.remotes(&choice, limit as usize);
     Ok(warp::reply::json(&RemotesAnswer::of(&remotes)).into_response())
 }
 
 fn parsed(query: &str) -> Result<(FlowChoice, u32), ApiError> {
-    let params = Params::parse(query, &["app", "process", "pid", "protocol", "limit"])?;
+    let params = Params::parse(query, &parameters())?;
     let choice = FlowChoice {
         app: params.text("app").map(str::to_owned),
         pid: params.number("pid")?,
@@ -42,7 +64,8 @@ fn parsed(query: &str) -> Result<(FlowChoice, u32), ApiError> {
     Ok((choice, params.limit(DEFAULT_ROWS, MAX_ROWS)?))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LiveRemotes")]
 struct RemotesAnswer {
     /// The newest window; `sent_bytes` and `received_bytes` of a row are of it.
     window: Option<Window>,
@@ -53,7 +76,8 @@ struct RemotesAnswer {
     other: Moved,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LiveRemote")]
 struct RemoteRow {
     protocol: Protocol,
     remote_ip: String,

@@ -33,7 +33,7 @@ const fn figure(
     }
 }
 
-const FIGURES: [Figure; 17] = [
+const FIGURES: [Figure; 21] = [
     figure(
         "/queue/waiting_windows",
         "nettally_sink_waiting_windows",
@@ -98,6 +98,30 @@ const FIGURES: [Figure; 17] = [
         )
     },
     figure(
+        "/delivery/used_bytes",
+        "nettally_sink_used_bytes",
+        Kind::Gauge,
+        "Bytes of the history's file, without its log and its free pages.",
+    ),
+    figure(
+        "/delivery/over_size",
+        "nettally_sink_over_size",
+        Kind::Gauge,
+        "1 if that is more than is allowed, as there is not enough yet that may go.",
+    ),
+    figure(
+        "/delivery/clock_ahead",
+        "nettally_sink_clock_ahead",
+        Kind::Gauge,
+        "1 if windows are so far ahead of the time that nothing is deleted for them yet.",
+    ),
+    figure(
+        "/delivery/begun_anew",
+        "nettally_sink_begun_anew_total",
+        Kind::Counter,
+        "Times that the history's file was moved or deleted, and another begun.",
+    ),
+    figure(
         "/delivery/datagrams",
         "nettally_sink_datagrams_total",
         Kind::Counter,
@@ -160,7 +184,9 @@ pub(super) fn write(text: &mut Exposition, sinks: &[Arc<dyn SinkStatus>]) {
                 continue;
             };
             // Whole numbers stay exact.
-            if let Some(whole) = value.as_u64().filter(|_| per_unit == 1.0) {
+            if let Some(truth) = value.as_bool() {
+                family.sample(&[("sink", sink)], u8::from(truth));
+            } else if let Some(whole) = value.as_u64().filter(|_| per_unit == 1.0) {
                 family.sample(&[("sink", sink)], whole);
             } else if let Some(number) = value.as_f64() {
                 family.sample(&[("sink", sink)], number / per_unit);

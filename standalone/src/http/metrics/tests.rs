@@ -21,6 +21,7 @@ async fn scraped(events: Vec<Event>) -> (String, Arc<Live>) {
         reloads: Arc::default(),
         started: instant(0),
         token: None,
+        limit: None,
     };
     let never = futures::future::pending().boxed().shared();
     let api = Arc::new(Api::new(state, [127, 0, 0, 1].into(), never));

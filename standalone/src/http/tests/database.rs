@@ -23,7 +23,7 @@ async fn store(path: &Path, batches: Vec<UsageBatch>) {
 }
 
 /// Two seconds of curl (TCP, twice), dns (UDP) and a strange name; and a sniffer of the first.
-async fn api_over_history(directory: &Path) -> Arc<Api> {
+pub(super) async fn api_over_history(directory: &Path) -> Arc<Api> {
     let path = directory.join("test.db");
     let mut dns = flow("dns", 8, "9.9.9.9", 40, 60);
     dns.protocol = nettally_source::Protocol::Udp;
@@ -52,7 +52,7 @@ async fn api_over_history(directory: &Path) -> Arc<Api> {
     })
 }
 
-const SPAN: &str = "since=1700000000&until=1700000002";
+pub(super) const SPAN: &str = "since=1700000000&until=1700000002";
 
 #[tokio::test]
 async fn usage_is_exact_to_the_byte_and_shortcuts_narrow_it() {

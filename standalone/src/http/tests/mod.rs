@@ -1,7 +1,10 @@
 //! The API as a client sees it.
 
 mod access;
+mod answers;
 mod database;
+mod document;
+mod figures;
 mod live;
 mod page;
 mod refusals;
@@ -66,6 +69,7 @@ fn state() -> ApiState {
         reloads: Arc::default(),
         started: instant(0),
         token: None,
+        limit: None,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::text::harmless_json;
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// A JSON object in each line, with losses, for `nettally db import`; `record` says what a line
     /// is, `usage` is a row.
     #[default]
@@ -23,7 +23,7 @@ pub(super) enum Format {
 }
 
 /// Writes records as they come.
-pub(super) enum Lines<'o> {
+pub(crate) enum Lines<'o> {
     Jsonl {
         out: &'o mut dyn Write,
         columns: Vec<String>,
@@ -32,7 +32,7 @@ pub(super) enum Lines<'o> {
 }
 
 impl<'o> Lines<'o> {
-    pub(super) fn new(format: Format, out: &'o mut dyn Write) -> Self {
+    pub(crate) fn new(format: Format, out: &'o mut dyn Write) -> Self {
         match format {
             Format::Jsonl => Self::Jsonl {
                 out,
@@ -46,7 +46,7 @@ impl<'o> Lines<'o> {
         }
     }
 
-    pub(super) fn write(&mut self, record: &ExportRecord<'_>) -> io::Result<()> {
+    pub(crate) fn write(&mut self, record: &ExportRecord<'_>) -> io::Result<()> {
         match self {
             Self::Jsonl { out, columns } => {
                 if let ExportRecord::Begin(begin) = record {
