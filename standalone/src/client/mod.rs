@@ -69,6 +69,10 @@ impl Daemon {
         let path = socket.to_owned();
         match UnixStream::connect(socket).await {
             Ok(_stream) => Ok(Self { socket: path }),
+            #[expect(
+                clippy::wildcard_enum_match_arm,
+                reason = "three of forty kinds have a better remedy"
+            )]
             Err(error) => Err(match error.kind() {
                 ErrorKind::NotFound | ErrorKind::ConnectionRefused => Absence::Nobody(path),
                 ErrorKind::PermissionDenied => Absence::Denied(path),

@@ -33,12 +33,12 @@ enum Message {
 }
 
 /// Process, protocol, local port, remote, bytes sent and received.
-type Row = (u64, Protocol, u16, Other, u64, u64);
+type Row = (u64, Protocol, u16, FarEnd, u64, u64);
 
 /// The other end.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Other {
+enum FarEnd {
     Unresolved,
     Other,
     None,
@@ -46,7 +46,7 @@ enum Other {
     Address(std::net::IpAddr, u16),
 }
 
-impl From<Remote> for Other {
+impl From<Remote> for FarEnd {
     fn from(remote: Remote) -> Self {
         match remote {
             Remote::Address { ip, port } => Self::Address(ip, port),
@@ -57,13 +57,13 @@ impl From<Remote> for Other {
     }
 }
 
-impl From<Other> for Remote {
-    fn from(other: Other) -> Self {
-        match other {
-            Other::Address(ip, port) => Self::Address { ip, port },
-            Other::Unresolved => Self::Unresolved,
-            Other::Other => Self::Other,
-            Other::None => Self::None,
+impl From<FarEnd> for Remote {
+    fn from(far: FarEnd) -> Self {
+        match far {
+            FarEnd::Address(ip, port) => Self::Address { ip, port },
+            FarEnd::Unresolved => Self::Unresolved,
+            FarEnd::Other => Self::Other,
+            FarEnd::None => Self::None,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! stream/reader?number=N` ends it with the window that is open.
 //!
 //! A client that does not read gets longer windows, not fewer bytes; see
-//! [`Follower`](crate::live::Follower).
+//! [`Follower`].
 
 use std::convert::Infallible;
 use std::pin::Pin;
