@@ -11,6 +11,7 @@ pub mod generator;
 pub mod kernel_maps;
 pub mod network;
 pub mod programs;
+pub mod receivers;
 pub mod statsd;
 pub mod stream;
 pub mod wait;

@@ -13,6 +13,7 @@ mod long;
 mod matrix;
 mod setup;
 mod shell;
+mod statsd;
 mod test;
 mod vm;
 

@@ -1,5 +1,5 @@
 //! `cargo xtask setup`: what the chores need from the system. Packages of Debian only, bpf-linker
-//! from crates.io, components of the Rust toolchain from rustup.
+//! from crates.io, a StatsD server from npm, components of the Rust toolchain from rustup.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use crate::shell::{clean_command, find_program, output, run};
+use crate::statsd;
 
 /// To build the kernel side.
 const EBPF: &[&str] = &[
@@ -26,6 +27,7 @@ const TESTS: &[&str] = &[
     "libc6-dev",
     "chromium",
     "chromium-driver",
+    "collectd-core",
     "curl",
     "python3",
     "iproute2",
@@ -34,6 +36,10 @@ const TESTS: &[&str] = &[
     "util-linux",
     "tzdata",
 ];
+
+/// To run a server in JavaScript: programs with the packages that have them. Node.js from elsewhere
+/// brings its own npm, which Debian's would displace.
+const JAVASCRIPT: &[(&str, &str)] = &[("node", "nodejs"), ("npm", "npm")];
 
 /// To boot other kernels, and to get them.
 const VM: &[&str] = &[
@@ -80,6 +86,10 @@ pub(crate) fn setup(arguments: &Arguments) -> Result<()> {
     if tests {
         wanted.extend_from_slice(TESTS);
         wanted.extend_from_slice(VM);
+        let absent = JAVASCRIPT
+            .iter()
+            .filter(|(program, _)| find_program(program).is_none());
+        wanted.extend(absent.map(|(_, package)| package));
     }
     install_packages(&wanted)?;
     if ebpf {
@@ -88,6 +98,7 @@ pub(crate) fn setup(arguments: &Arguments) -> Result<()> {
     if tests {
         install_component("fmt", "rustfmt")?;
         install_component("clippy", "clippy")?;
+        statsd::install()?;
     }
     println!("everything needed is installed");
     Ok(())

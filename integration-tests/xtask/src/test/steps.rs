@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use super::tally::Tally;
 use super::{checked, embedding, licences, packages, tallied};
 use crate::shell::{cargo, output, workspace};
-use crate::{ebpf, matrix, setup, vm};
+use crate::{ebpf, matrix, setup, statsd, vm};
 
 /// What makes a step fail, beyond a failure.
 #[derive(Clone, Copy, Debug)]
@@ -178,6 +178,18 @@ pub(super) const STEPS: &[Step] = &[
         tallied(cargo("test").args(options).args(test))
     }),
     step(
+        "receivers",
+        Kind::RealKernel,
+        "programs that take what nettally tells",
+        || {
+            statsd::install()?;
+            let options = ["-p", "nettally-integration-tests"];
+            let features = ["--features", "receivers"];
+            let test = ["--test", "receivers", "--", "--test-threads=1"];
+            tallied(cargo("test").args(options).args(features).args(test))
+        },
+    ),
+    step(
         "package",
         Kind::Check,
         "every crate packages and builds on its own",
@@ -201,7 +213,7 @@ const ALL: [&str; 2] = ["--workspace", "--all-targets"];
 const REAL: [&str; 2] = [
     "--features",
     "nettally-integration-tests/real-kernel,nettally-integration-tests/browser,\
-     nettally-integration-tests/bench,nettally-source/real-kernel",
+     nettally-integration-tests/receivers,nettally-integration-tests/bench,nettally-source/real-kernel",
 ];
 const STRICT: [&str; 3] = ["--", "-D", "warnings"];
 
