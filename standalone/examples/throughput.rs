@@ -1,5 +1,6 @@
 //! How many events each encoder writes in a second, on one core:
-//! `cargo run --release -p nettally --example throughput`.
+//! `cargo run --release -p nettally --example throughput`. An event of metrics is a counter of one
+//! direction; what `top` folds away was looked at too, but is not an event.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -7,7 +8,10 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
+use nettally::cardinality::{Label, SeriesConfig, Totals};
 use nettally::encode::{Encoder, Format, Origin, Telemetry, protobuf};
+use nettally::otlp::{self, Temporality};
+use nettally::statsd::{self, StatsdConfig, Tags};
 use nettally_source::{
     Event, Losses, Process, ProcessId, Protocol, Remote, Usage, UsageBatch, Window,
 };
@@ -24,7 +28,11 @@ fn main() -> anyhow::Result<()> {
         host: "host.example".to_owned(),
         pid: 1,
     };
-    let event = Event::Usage(Arc::new(window()?));
+    let batch = Arc::new(window()?);
+    let event = Event::Usage(Arc::clone(&batch));
+    for (name, series) in all_series() {
+        metrics(&name, &series, &batch)?;
+    }
     for telemetry in [Telemetry::Metrics, Telemetry::Logs] {
         let mut encoder = protobuf::Encoder::new(telemetry, origin.clone());
         let figures = measured(|| {
@@ -45,6 +53,68 @@ fn main() -> anyhow::Result<()> {
         });
         println!("{format:?}, {telemetry:?}: {figures}");
     }
+    Ok(())
+}
+
+/// From the usual series to the costliest.
+fn all_series() -> Vec<(String, SeriesConfig)> {
+    let labels = vec![Label::Process, Label::User, Label::Remote, Label::Protocol];
+    let by_remote = SeriesConfig {
+        labels,
+        ..SeriesConfig::default()
+    };
+    let top = |top, series: &SeriesConfig| SeriesConfig {
+        top: Some(top),
+        ..series.clone()
+    };
+    vec![
+        ("process".to_owned(), SeriesConfig::default()),
+        ("process, top 100".to_owned(), SeriesConfig::of_metrics()),
+        ("process, user, remote".to_owned(), by_remote.clone()),
+        (
+            "process, user, remote, top 100".to_owned(),
+            top(100, &by_remote),
+        ),
+    ]
+}
+
+/// The encoders of metrics.
+#[expect(clippy::print_stdout, reason = "the figures are what this is for")]
+fn metrics(name: &str, series: &SeriesConfig, batch: &UsageBatch) -> anyhow::Result<()> {
+    for tags in [Tags::None, Tags::DogStatsd] {
+        let config = StatsdConfig {
+            tags,
+            series: series.clone(),
+            ..StatsdConfig::default()
+        };
+        let encoder = statsd::Encoder::new(&config)?;
+        let figures = measured(|| {
+            let datagrams = encoder.encode(batch).into_iter();
+            datagrams.fold((0, 0), |(events, bytes), datagram| {
+                let more = usize::try_from(datagram.content.events).unwrap_or_default();
+                (events + more, bytes + datagram.payload.len())
+            })
+        });
+        println!("statsd, tags {tags:?}, {name}: {figures}");
+    }
+    for temporality in [Temporality::Delta, Temporality::Cumulative] {
+        let mut encoder = otlp::Encoder::new(temporality, series.clone(), []);
+        let figures = measured(|| {
+            let parts = encoder.exported(batch).into_iter();
+            parts.fold((0, 0), |(events, bytes), part| {
+                let more = usize::try_from(part.content.events).unwrap_or_default();
+                (events + more, bytes + part.request.len())
+            })
+        });
+        println!("otlp, {temporality:?}, {name}: {figures}");
+    }
+    let mut totals = Totals::new(series);
+    let figures = measured(|| {
+        totals.add(batch);
+        let told = totals.told().len();
+        (2 * told, 0)
+    });
+    println!("sums for /metrics, {name}: {figures}");
     Ok(())
 }
 
