@@ -24,6 +24,8 @@ pub struct Setup {
     pub api: Vec<String>,
     /// Where StatsD datagrams go.
     pub statsd: Option<SocketAddr>,
+    /// Lines of the configuration of one more sink, [`Setup::SINK`]; empty: none.
+    pub sink: Vec<String>,
     /// Seconds between two readings of the kernel's counters.
     pub scrape_interval_secs: f64,
     /// Seconds between two transactions.
@@ -37,6 +39,7 @@ impl Default for Setup {
             source: Vec::new(),
             api: Vec::new(),
             statsd: None,
+            sink: Vec::new(),
             scrape_interval_secs: 0.2,
             flush_interval_secs: 0.2,
         }
@@ -44,12 +47,16 @@ impl Default for Setup {
 }
 
 impl Setup {
+    /// Name of the sink that a test sets up.
+    pub const SINK: &str = "under-test";
+
     fn yaml(&self, data_dir: &Path, api: SocketAddr) -> String {
         let Self {
             through: _,
             source,
             api: api_lines,
             statsd,
+            sink,
             scrape_interval_secs,
             flush_interval_secs,
         } = self;
@@ -83,6 +90,12 @@ impl Setup {
                  address: {address}\n    prefix: nettally\n"
             )
             .expect("a string takes it");
+        }
+        if !sink.is_empty() {
+            writeln!(yaml, "  {}:\n    inputs: [network]", Self::SINK).expect("a string takes it");
+        }
+        for line in sink {
+            writeln!(yaml, "    {line}").expect("a string takes it");
         }
         yaml
     }

@@ -14,6 +14,7 @@ pub mod lines;
 pub mod network;
 pub mod programs;
 pub mod prometheus;
+pub mod receivers;
 pub mod statsd;
 pub mod stream;
 pub mod talker;

@@ -1,6 +1,8 @@
 //! Programs of others that take what nettally tells. Run by `cargo xtask test`, as root.
 
 mod clickhouse;
+mod collectd;
 mod prometheus;
+mod statsd;
 mod systemd;
 mod vector_examples;

@@ -14,6 +14,7 @@ mod long;
 mod matrix;
 mod setup;
 mod shell;
+mod statsd;
 mod test;
 mod vm;
 

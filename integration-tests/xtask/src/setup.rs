@@ -1,13 +1,14 @@
 //! `cargo xtask setup`: what the chores need from the system. Packages of Debian only, bpf-linker
-//! from crates.io, ClickHouse's engine from PyPI, components of the Rust toolchain from rustup.
+//! from crates.io, ClickHouse's engine from PyPI, a StatsD server from npm, components of the Rust
+//! toolchain from rustup.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::clickhouse;
 use crate::shell::{clean_command, find_program, output, run, workspace};
+use crate::{clickhouse, statsd};
 
 /// To build the kernel side.
 const EBPF: &[&str] = &[
@@ -27,6 +28,7 @@ const TESTS: &[&str] = &[
     "libc6-dev",
     "chromium",
     "chromium-driver",
+    "collectd-core",
     "curl",
     "python3",
     "python3-venv",
@@ -39,6 +41,10 @@ const TESTS: &[&str] = &[
     "tzdata",
     "tmux",
 ];
+
+/// To run a server in JavaScript: programs with the packages that have them. Node.js from elsewhere
+/// brings its own npm, which Debian's would displace.
+const JAVASCRIPT: &[(&str, &str)] = &[("node", "nodejs"), ("npm", "npm")];
 
 /// To boot other kernels, and to get them.
 const VM: &[&str] = &[
@@ -85,6 +91,10 @@ pub(crate) fn setup(arguments: &Arguments) -> Result<()> {
     if tests {
         wanted.extend_from_slice(TESTS);
         wanted.extend_from_slice(VM);
+        let absent = JAVASCRIPT
+            .iter()
+            .filter(|(program, _)| find_program(program).is_none());
+        wanted.extend(absent.map(|(_, package)| package));
     }
     install_packages(&wanted)?;
     if ebpf {
@@ -94,6 +104,7 @@ pub(crate) fn setup(arguments: &Arguments) -> Result<()> {
         install_component("fmt", "rustfmt")?;
         install_component("clippy", "clippy")?;
         clickhouse::install()?;
+        statsd::install()?;
     }
     println!("everything needed is installed");
     Ok(())

@@ -1,7 +1,7 @@
 //! How many series metrics have, decided in one place for all that write metrics: `/metrics`,
 //! StatsD, the counters for Vector, OTLP. Pure.
 //!
-//! [`SeriesConfig`] is what can be set, `label` what a series is told apart by, [`groups`] puts the
+//! [`SeriesConfig`] is what can be set, `label` what a series is told apart by, [`groups()`] puts the
 //! flows of one window together (for what is told as increments), [`Totals`] adds up windows (for
 //! what is told as sums since the start). What is beyond the largest goes to a series called
 //! `other`: no byte is ever left out.

@@ -74,7 +74,7 @@ sinks:
             "x.yaml:1:11: data_dir: found a list, expected a text",
             "x.yaml:2:17: api.enabled: found the text \"maybe\", expected `true` or `false`",
             "x.yaml:2:24: api.adress: unknown option \"adress\"; did you mean `address`? allowed: \
-             enabled, address, socket, token_file",
+             enabled, address, socket, token_file, metrics",
             "x.yaml:6:27: sources.network.scrape_interval_secs: found the text \"fast\", expected \
              a number",
             "x.yaml:7:26: sources.network.remotes.include[0]: found the text \"10.0.0.0/40\", \
@@ -87,9 +87,9 @@ sinks:
             "x.yaml:13:16: sinks.statsd.when_full: unknown value \"wait\"; allowed: block, \
              drop_newest",
             "x.yaml:14:5: sinks.statsd.address: found \"nowhere\", expected a host and a port, \
-             such as 127.0.0.1:8125",
+             such as 127.0.0.1:8125, or unix:/path",
             "x.yaml:15:12: sinks.graph.type: unknown type \"graphite\"; allowed: sqlite, statsd, \
-             vector, http",
+             vector, http, otlp",
         ],
     );
 }
