@@ -72,7 +72,7 @@ fn take(browser: &Browser, page: &str, directory: &Path) {
                     "{name} is {wide} too wide at {width}"
                 );
                 let file: PathBuf = directory.join(format!("{name}-{scheme}-{width}.png"));
-                std::fs::write(&file, browser.picture()).unwrap();
+                std::fs::write(&file, browser.picture()).expect("our own directory");
                 println!("{}", file.display());
             }
         }
