@@ -28,7 +28,6 @@ const ANSWERS: Duration = Duration::from_secs(4);
 /// `cargo xtask screenshots`. `NETTALLY_PAGE` names a page that is there already, such as
 /// `http://127.0.0.1:9797`, to be taken instead of one of a few made-up processes.
 #[test]
-#[ignore = "it takes pictures; `cargo xtask screenshots` runs it"]
 fn pictures_of_every_view() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
     std::fs::create_dir_all(&directory).unwrap();

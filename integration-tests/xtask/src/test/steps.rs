@@ -200,7 +200,7 @@ pub(super) const STEPS: &[Step] = &[
 const ALL: [&str; 2] = ["--workspace", "--all-targets"];
 const REAL: [&str; 2] = [
     "--features",
-    "nettally-integration-tests/real-kernel,nettally-integration-tests/browser,\
+    "nettally-integration-tests/real-kernel,nettally-integration-tests/screenshots,\
      nettally-integration-tests/bench,nettally-source/real-kernel",
 ];
 const STRICT: [&str; 3] = ["--", "-D", "warnings"];
