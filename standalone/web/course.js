@@ -14,11 +14,13 @@ export class Course {
     this.words = null;
   }
 
-  draw(model, protocol, by) {
+  /** Of the processes that `isChosen`. */
+  draw(model, isChosen, protocol, by) {
     if (!model.event?.window) return;
     const until = Date.parse(model.event.window.end);
     const step = model.seconds;
-    const groups = Map.groupBy(model.processes.values(), (process) => (by === "app" ? process.app : process.process));
+    const chosen = [...model.processes.values()].filter(isChosen);
+    const groups = Map.groupBy(chosen, (process) => (by === "app" ? process.app : process.process));
     const lines = [...groups]
       .map(([key, processes]) => line(key, sumPairs(processes.map((process) => model.history(process, protocol)))))
       .filter(({ total }) => total > 0)

@@ -71,7 +71,6 @@ export class Now {
   heard() {
     if (view() !== "now" || document.hidden) return;
     this.protocols.reveal(this.model.protocols);
-    this.course.draw(this.model, this.protocol, grouping());
     this.addresses.refresh(this.model, this.protocol);
     this.detail.refreshLive(this.model, this.protocol);
     drawOutside(this.model.event?.outside_total);
@@ -81,10 +80,11 @@ export class Now {
   draw() {
     const { model, filter, protocol } = this;
     const words = filter.text.trim().toLowerCase();
-    const chosen = filter.isCondition
+    const isChosen = filter.isCondition
       ? (process) => filter.hasProcess(process)
       : (process) => fits(process, words);
-    this.shown = this.table.draw(model, { fits: chosen, protocol, by: grouping(), selected: selection() });
+    this.course.draw(model, isChosen, protocol, grouping());
+    this.shown = this.table.draw(model, { fits: isChosen, protocol, by: grouping(), selected: selection() });
     setText(byId("empty"), this.shown.length > 0 ? "" : this.emptyWords());
     byId("empty").hidden = this.shown.length > 0;
     setText(byId("search-note"), this.searchWords());

@@ -54,14 +54,14 @@ fn held(browser: &Browser) -> (f64, f64) {
     let heap = browser.devtools("Runtime.getHeapUsage", &json!({}));
     let nodes = browser.devtools("Memory.getDOMCounters", &json!({}));
     (
-        heap["usedSize"].as_f64().unwrap(),
-        nodes["nodes"].as_f64().unwrap(),
+        heap["usedSize"].as_f64().expect("a number"),
+        nodes["nodes"].as_f64().expect("a number"),
     )
 }
 
 fn windows(daemon: &Daemon) -> u64 {
-    let health = daemon.get("/api/v1/health").unwrap();
-    health["sources"][0]["windows"].as_u64().unwrap()
+    let health = daemon.get("/api/v1/health").expect("it answers");
+    health["sources"][0]["windows"].as_u64().expect("a number")
 }
 
 /// `NETTALLY_PAGE_SECONDS` says how long; `cargo xtask soak` runs it for an hour.

@@ -21,7 +21,7 @@ const NAMES: [(&str, &str); 4] = [
 
 /// The file that a click makes the browser store.
 fn saved(browser: &Browser, name: &str) -> String {
-    let directory = TempDir::new().unwrap();
+    let directory = TempDir::new().expect("a directory for the test");
     browser.save_files_in(directory.path());
     click(browser, name);
     wait::until(PATIENCE, || file_in(directory.path()))
@@ -29,10 +29,10 @@ fn saved(browser: &Browser, name: &str) -> String {
 
 fn file_in(directory: &Path) -> Result<String, String> {
     std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("our own directory")
+        .map(|entry| entry.expect("our own directory").path())
         .find(|path| path.extension().is_some_and(|end| end == "csv"))
-        .map(|path| std::fs::read_to_string(path).unwrap())
+        .map(|path| std::fs::read_to_string(path).expect("the browser wrote it"))
         .ok_or_else(|| "no file".to_owned())
 }
 

@@ -5,13 +5,14 @@
 //! - [`hostile`]: names and command lines of processes are text, in every view and in CSV files.
 //! - [`absence`]: the page says that the daemon is gone, and finds it again.
 //! - [`cost`]: what the page weighs, how soon it is seen, and that its memory does not grow.
-//! - [`screenshots`]: pictures of every view, when asked for.
+//! - `screenshots`: pictures of every view, when asked for.
 #![expect(clippy::print_stdout, reason = "measurements are read in the log")]
 
 mod absence;
 mod cost;
 mod hostile;
 mod live;
+#[cfg(feature = "screenshots")]
 mod screenshots;
 mod views;
 

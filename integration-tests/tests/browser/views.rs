@@ -13,8 +13,8 @@ use super::{PATIENCE, click, find, open, until};
 /// Bytes that a process has sent according to the API.
 fn sent_bytes(daemon: &Daemon, name: &str) -> u64 {
     let path = format!("/api/v1/usage?since=-1h&process={name}");
-    let answer = daemon.get(&path).unwrap();
-    answer["total"]["sent_bytes"].as_u64().unwrap()
+    let answer = daemon.get(&path).expect("it answers");
+    answer["total"]["sent_bytes"].as_u64().expect("a number")
 }
 
 /// A process that has ended, all of whose bytes are stored.

@@ -37,20 +37,20 @@ pub(crate) fn soak(seconds: u64) -> Result<()> {
         .args(["--package", "nettally-sqlite-sink", "--test", "kill"])
         .args(["--", "--nocapture"])
         .env("NETTALLY_KILLS", "200"))?;
-    run(browser(["--nocapture", "does_not_grow"]).env("NETTALLY_PAGE_SECONDS", "3600"))
+    run(browser("browser", "does_not_grow").env("NETTALLY_PAGE_SECONDS", "3600"))
 }
 
 /// `cargo xtask screenshots`
 pub(crate) fn screenshots() -> Result<()> {
-    run(&mut browser(["--ignored", "--nocapture"]))
+    run(&mut browser("screenshots", "pictures"))
 }
 
 /// Tests of the page.
-fn browser(options: [&str; 2]) -> Command {
+fn browser(feature: &str, name: &str) -> Command {
     let mut command = cargo("test");
     command
         .args(PACKAGE)
-        .args(["--features", "browser", "--test", "browser", "--"])
-        .args(options);
+        .args(["--features", feature, "--test", "browser"])
+        .args(["--", "--nocapture", name]);
     command
 }

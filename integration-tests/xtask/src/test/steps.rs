@@ -239,7 +239,7 @@ pub(super) const STEPS: &[Step] = &[
 const ALL: [&str; 2] = ["--workspace", "--all-targets"];
 const REAL: [&str; 2] = [
     "--features",
-    "nettally-integration-tests/real-kernel,nettally-integration-tests/browser,\
+    "nettally-integration-tests/real-kernel,nettally-integration-tests/screenshots,\
      nettally-integration-tests/receivers,nettally-integration-tests/terminal,\
      nettally-integration-tests/api,\
      nettally-integration-tests/bench,nettally-source/real-kernel",
