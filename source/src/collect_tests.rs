@@ -391,3 +391,32 @@ async fn the_source_keeps_to_what_every_source_must() {
     .await;
     assert!(outcome.batches.len() >= 3, "{outcome:?}");
 }
+
+#[cfg(feature = "real-kernel")]
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_real_kernel_the_source_keeps_to_what_every_source_must() {
+    use crate::ProcessNetworkConfig;
+    use crate::pipeline::SourceConfig as _;
+
+    let config = ProcessNetworkConfig {
+        scrape_interval_secs: 0.2,
+        ..ProcessNetworkConfig::default()
+    };
+    let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let outcome = assert_source_compliance(
+        |context| config.build(context),
+        async || {
+            for _ in 0..10 {
+                sender
+                    .send_to(&[0; 100], receiver.local_addr().unwrap())
+                    .unwrap();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        },
+    )
+    .await;
+    let own = outcome.batches.iter().flat_map(|batch| &batch.usage);
+    let own = own.filter(|row| row.process.id.pid == std::process::id());
+    assert!(own.map(|row| row.sent_bytes).sum::<u64>() >= 1000);
+}

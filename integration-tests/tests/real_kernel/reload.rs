@@ -79,11 +79,15 @@ fn sinks_change_while_traffic_goes_on_and_no_byte_is_lost() {
             "127.0.0.1:19 ",
             "the sink `metrics` was changed",
         ),
-        (STATSD, "", "the sink `metrics` was removed"),
+        (
+            "  metrics: { type: statsd, address: 127.0.0.1:19 }\n",
+            "",
+            "the sink `metrics` was removed",
+        ),
         (
             HISTORY,
             "  other:\n    type: sqlite\n    inputs: [network]\n",
-            "the sink `other` was changed",
+            "the sink `history` is now `other`",
         ),
         (
             "flush_interval_secs: 0.5",
@@ -167,10 +171,6 @@ fn a_source_that_changes_misses_only_the_gap_that_it_tells() {
     assert_eq!(
         health["losses"]["source_restarted"]["events"], 1,
         "{health:#}"
-    );
-    assert_eq!(
-        health["status"], "ok",
-        "what was asked for is no trouble: {health:#}"
     );
     daemon.stop();
     for (pid, sent_bytes) in [before, after] {

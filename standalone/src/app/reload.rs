@@ -311,7 +311,11 @@ impl Running {
                 }
                 (Some(mut sink), prepared) => {
                     kept_open.push(Inlet::into(&sink.queue));
-                    if !sink.plan.is_same(&plan) {
+                    if sink.plan.name != plan.name {
+                        changes
+                            .0
+                            .push(format!("{} is now `{}`", sink.name(), plan.name));
+                    } else if !sink.plan.is_same(&plan) {
                         changes.0.push(format!("{} was changed", sink.name()));
                     }
                     if let Some(leaving) = sink.replace(plan, prepared, self.deadline) {

@@ -206,7 +206,7 @@ impl Running {
         let left = || end.saturating_duration_since(Instant::now());
         let mut late = Vec::new();
         let server = async {
-            let Some(server) = server else { return None };
+            let server = server?;
             Some(timeout(deadline, server.finish()).await)
         };
         let components = async {
