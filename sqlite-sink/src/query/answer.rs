@@ -1,15 +1,19 @@
 //! Answers, in the shape that `report --json` and the HTTP API print.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use nettally_source::pipeline::Protocol;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
+use serde_json::{Value, json};
 
 use super::{Calendar, CalendarUnit, Field, TimeRange};
 
 /// Sent and received bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ByteTotals {
     /// Bytes sent.
     pub sent_bytes: u64,
@@ -38,9 +42,10 @@ impl ByteTotals {
 
 /// What no total has, because the filter does not name the protocol: a frame of the link layer may
 /// hold what TCP or UDP counts too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OutsideTotal {
     /// Of which protocol: `packet`.
+    #[schemars(with = "String")]
     pub protocol: Protocol,
     /// What it moved.
     #[serde(flatten)]
@@ -55,7 +60,7 @@ impl OutsideTotal {
 }
 
 /// The answer to a [`UsageQuery`](super::UsageQuery).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct UsageAnswer {
     /// The range used: the one asked for, rounded outward to the windows that are stored.
     #[serde(flatten)]
@@ -75,6 +80,7 @@ pub struct UsageAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database; later usage is not stored yet.
+    #[schemars(with = "Option<crate::query::json::Instant>")]
     pub flushed_until: Option<Timestamp>,
     /// Ask again with this offset for the rows that follow; absent at the end.
     pub next_cursor: Option<u32>,
@@ -87,6 +93,41 @@ pub struct UsageRow {
     pub fields: Vec<(Field, serde_json::Value)>,
     /// What the group moved.
     pub bytes: ByteTotals,
+}
+
+/// A property for each field that rows may be grouped by, and the bytes.
+impl JsonSchema for UsageRow {
+    fn schema_name() -> Cow<'static, str> {
+        "UsageRow".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = ByteTotals::json_schema(generator);
+        for field in Field::ALL {
+            let types: &[&str] = match field {
+                Field::Process | Field::Protocol | Field::RemoteIp | Field::App => &["string"],
+                Field::Attribution => &["string"],
+                Field::Pid | Field::RemotePort | Field::LocalPort => &["integer", "null"],
+                Field::Tunnel => &["boolean"],
+                Field::Exe
+                | Field::User
+                | Field::Unit
+                | Field::Container
+                | Field::Pod
+                | Field::Package
+                | Field::CommandLine => &["string", "null"],
+            };
+            if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+                properties.insert(field.name().to_owned(), json!({ "type": types }));
+            }
+        }
+        schema.insert(
+            "description".to_owned(),
+            "What a group moved. It has the fields of `group_by`.".into(),
+        );
+        schema.insert("additionalProperties".to_owned(), false.into());
+        schema
+    }
 }
 
 impl Serialize for UsageRow {
@@ -110,7 +151,7 @@ impl Serialize for UsageRow {
 }
 
 /// The answer to a [`SeriesQuery`](super::SeriesQuery).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct SeriesAnswer {
     /// The range used.
     #[serde(flatten)]
@@ -126,11 +167,12 @@ pub struct SeriesAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database.
+    #[schemars(with = "Option<crate::query::json::Instant>")]
     pub flushed_until: Option<Timestamp>,
 }
 
 /// One line of a chart.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Series {
     /// Value of the `group_by` field; null for unknown, for *other*, and without a field.
     pub key: serde_json::Value,
@@ -143,9 +185,10 @@ pub struct Series {
 }
 
 /// What was moved in one step.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct SeriesPoint {
     /// Start of the step.
+    #[schemars(with = "crate::query::json::Instant")]
     pub start: Timestamp,
     /// What was moved. A window that straddles steps counts in the one where it starts.
     #[serde(flatten)]
@@ -153,7 +196,7 @@ pub struct SeriesPoint {
 }
 
 /// The answer to a [`CalendarQuery`](super::CalendarQuery).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct CalendarAnswer {
     /// The range used: the one asked for, rounded outward to the windows that are stored.
     #[serde(flatten)]
@@ -173,11 +216,12 @@ pub struct CalendarAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database; null if there is none.
+    #[schemars(with = "Option<crate::query::json::Instant>")]
     pub flushed_until: Option<Timestamp>,
 }
 
 /// One line of a chart whose steps are those of a calendar.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct CalendarSeries {
     /// Value of the `group_by` field; null for unknown, for *other*, and without a field.
     pub key: serde_json::Value,
@@ -190,13 +234,16 @@ pub struct CalendarSeries {
 }
 
 /// What was moved in one day, week or month.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct CalendarPoint {
     /// The date that the step begins on.
+    #[schemars(with = "crate::query::json::Day")]
     pub date: Date,
     /// Its first instant.
+    #[schemars(with = "crate::query::json::Instant")]
     pub start: Timestamp,
     /// The first instant of the next step.
+    #[schemars(with = "crate::query::json::Instant")]
     pub end: Timestamp,
     /// What was moved. A window that straddles steps counts in the one where it starts.
     #[serde(flatten)]

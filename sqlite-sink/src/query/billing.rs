@@ -1,6 +1,7 @@
 //! What carriers bill: the 95th percentile of rates, and how much a month will come to.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ByteTotals, Calendar, Filter, OutsideTotal, TimeRange};
@@ -23,7 +24,7 @@ pub struct PercentileQuery {
 }
 
 /// The answer to a [`PercentileQuery`].
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PercentileAnswer {
     /// The range used: whole intervals, from the first of which minutes or windows are left (keep
     /// minutes for as long as an invoice takes) to the last that is over.
@@ -55,6 +56,7 @@ pub struct PercentileAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database; null if there is none.
+    #[schemars(with = "Option<crate::query::json::Instant>")]
     pub flushed_until: Option<Timestamp>,
 }
 
@@ -74,7 +76,7 @@ pub struct EstimateQuery {
 }
 
 /// The answer to an [`EstimateQuery`].
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct EstimateAnswer {
     /// The running month, week or day.
     #[serde(flatten)]
@@ -93,5 +95,6 @@ pub struct EstimateAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database; null if there is none.
+    #[schemars(with = "Option<crate::query::json::Instant>")]
     pub flushed_until: Option<Timestamp>,
 }

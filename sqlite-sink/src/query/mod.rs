@@ -5,6 +5,7 @@ mod billing;
 mod calendar;
 mod field;
 mod filter;
+pub(crate) mod json;
 mod process;
 mod range;
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use nettally_source::pipeline::{Attribution, Parent};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ByteTotals, Filter, Order, OutsideTotal, TimeRange};
@@ -22,7 +23,7 @@ pub struct ProcessQuery {
 }
 
 /// The answer to a [`ProcessQuery`].
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ProcessAnswer {
     /// The range used: the one asked for, rounded outward to the windows that are stored.
     #[serde(flatten)]
@@ -40,6 +41,7 @@ pub struct ProcessAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database; null if there is none.
+    #[schemars(with = "Option<crate::query::json::Instant>")]
     pub flushed_until: Option<Timestamp>,
     /// Ask again with this offset for those that follow; null at the end.
     pub next_cursor: Option<u32>,
@@ -47,7 +49,7 @@ pub struct ProcessAnswer {
 
 /// A process, or all that are alike where days and months do not tell them apart: then `pid`,
 /// `start_boottime_ns`, `boot_id`, `gid`, `command_line` and `parents` are null.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ProcessRow {
     /// Number in the initial PID namespace.
     pub pid: Option<u32>,
@@ -70,6 +72,7 @@ pub struct ProcessRow {
     /// Real group id; null where not known.
     pub gid: Option<u32>,
     /// Parent, its parent, and so on, as far as known; null where it stands for several.
+    #[schemars(with = "Option<Vec<std::collections::BTreeMap<String, serde_json::Value>>>")]
     pub parents: Option<Vec<Parent>>,
     /// Innermost systemd unit that is not a slice; null for none.
     pub unit: Option<String>,
@@ -88,11 +91,14 @@ pub struct ProcessRow {
     /// Whether it sends once more what others send through its tun or tap device.
     pub tunnel: bool,
     /// Where this comes from.
+    #[schemars(with = "String")]
     pub attribution: Attribution,
     /// Start of the first window in the range in which it moved bytes: to the minute in a range of more
     /// than an hour, to the hour beyond two days, to the day or month where nothing finer is left.
+    #[schemars(with = "crate::query::json::Instant")]
     pub first_seen: Timestamp,
     /// End of the last, likewise.
+    #[schemars(with = "crate::query::json::Instant")]
     pub last_seen: Timestamp,
     /// What it moved.
     #[serde(flatten)]

@@ -7,17 +7,20 @@ mod tests;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use calendar::{ALLOWED, Period, period};
 use instant::{ago, instant};
 
 /// A half-open span `[since, until)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TimeRange {
     /// First instant inside.
+    #[schemars(with = "crate::query::json::Instant")]
     pub since: Timestamp,
     /// First instant after.
+    #[schemars(with = "crate::query::json::Instant")]
     pub until: Timestamp,
 }
 

@@ -7,6 +7,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Result as Sqlite, named_params};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Reader, Snapshot};
@@ -18,7 +19,7 @@ use crate::tier::{KeptFrom, RolledUntil, Rows, Tier};
 const MAX_LISTED: usize = 10;
 
 /// Something that is not as it must be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", content = "what", rename_all = "snake_case")]
 pub enum Finding {
     /// Pages, indices or values are damaged.

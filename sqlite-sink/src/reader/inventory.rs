@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result as Sqlite, named_params};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Reader;
@@ -33,7 +34,7 @@ pub struct Inventory {
 }
 
 /// What a tier holds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct TierInventory {
     /// `window`, `minute`, `hour`, `day`, and so on.
     pub tier: String,
@@ -44,10 +45,13 @@ pub struct TierInventory {
     /// Bytes of its tables and their indices.
     pub bytes: u64,
     /// Start of its oldest window.
+    #[schemars(with = "Option<crate::query::json::Instant>")]
     pub oldest: Option<Timestamp>,
     /// End of its newest window.
+    #[schemars(with = "Option<crate::query::json::Instant>")]
     pub newest: Option<Timestamp>,
     /// All that belongs to a time from here on is there; absent if nothing was deleted yet.
+    #[schemars(with = "Option<crate::query::json::Instant>")]
     pub kept_from: Option<Timestamp>,
 }
 
