@@ -63,14 +63,6 @@ SELECT p.id, a.id
                 AND a.tunnel = p.tunnel AND a.attribution = p.attribution
  WHERE p.id > 0;
 
--- Hours refer to groups, so these are seen as long as those they stand for.
-UPDATE process SET seen_day = s.seen_day
-  FROM (SELECT g.group_id AS id, max(p.seen_day) AS seen_day
-          FROM process_group_7 g
-          JOIN process p ON p.id = g.process_id
-         GROUP BY g.group_id) s
- WHERE s.id = process.id AND s.seen_day > process.seen_day;
-
 -- A sum beyond what the file can hold stays at the largest number, as in all tiers: it is made of the
 -- upper and the lower halves of the numbers, which cannot overflow.
 INSERT INTO hour_sum
@@ -113,3 +105,26 @@ DROP TABLE process_group_7;
 UPDATE process SET day_bucket = max(coalesce(process.day_bucket, s.bucket), s.bucket)
   FROM (SELECT group_id AS id, max(bucket) AS bucket FROM day_sum GROUP BY group_id) s
  WHERE s.id = process.id;
+
+-- Hours no longer have each process that windows and minutes had on a day, so each process and remote
+-- says in which hour it is last, as it does of days and months. `seen_day` is about windows and minutes.
+ALTER TABLE process ADD COLUMN hour_bucket INTEGER;
+ALTER TABLE remote ADD COLUMN hour_bucket INTEGER;
+UPDATE process SET hour_bucket = s.bucket
+  FROM (SELECT id, max(bucket) AS bucket
+          FROM (SELECT process_id AS id, bucket FROM hour_sum
+                UNION ALL
+                SELECT group_id, bucket FROM hour_sum)
+         GROUP BY id) s
+ WHERE s.id = process.id;
+UPDATE remote SET hour_bucket = s.bucket
+  FROM (SELECT remote_id AS id, max(bucket) AS bucket FROM hour_usage GROUP BY remote_id) s
+ WHERE s.id = remote.id;
+DROP INDEX process_fine;
+DROP INDEX remote_fine;
+CREATE INDEX process_fine ON process (seen_day)
+ WHERE hour_bucket IS NULL AND day_bucket IS NULL AND month_bucket IS NULL;
+CREATE INDEX remote_fine ON remote (seen_day)
+ WHERE hour_bucket IS NULL AND day_bucket IS NULL AND month_bucket IS NULL;
+CREATE INDEX process_hour ON process (hour_bucket) WHERE hour_bucket IS NOT NULL;
+CREATE INDEX remote_hour ON remote (hour_bucket) WHERE hour_bucket IS NOT NULL;

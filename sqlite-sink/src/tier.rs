@@ -177,14 +177,6 @@ impl Rows {
         }
     }
 
-    /// Whether processes that are alike are one in them.
-    pub(crate) const fn fold_processes(self) -> bool {
-        match self {
-            Self::Windows => false,
-            Self::Tier(tier) => tier.folds_processes(),
-        }
-    }
-
     /// For answers.
     pub(crate) const fn plural(self) -> &'static str {
         match self {

@@ -202,3 +202,64 @@ fn is_whole(path: &Path) {
         .unwrap();
     assert_eq!(check, "ok");
 }
+
+#[test]
+fn an_upgrade_without_room_for_its_copy_is_refused_and_changes_nothing() {
+    on_a_small_disk("child_upgrades_on_a_full_disk", "32m");
+}
+
+#[test]
+#[ignore = "a part of `an_upgrade_without_room_for_its_copy_is_refused_and_changes_nothing`"]
+fn child_upgrades_on_a_full_disk() {
+    let Some(folder) = place() else {
+        return;
+    };
+    let path = folder.join("history.db");
+    runtime().block_on(async {
+        let running = Running::start(&path);
+        running.send([many_flows(0, ROWS)].into_iter()).await;
+        running.finish().await;
+    });
+    // As the version before wrote it.
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch(
+        "DROP TABLE hour_sum; DROP TABLE day_sum; DROP TABLE month_sum;
+             DROP INDEX process_hour; DROP INDEX process_fine;
+             DROP INDEX remote_hour; DROP INDEX remote_fine;
+             ALTER TABLE process DROP COLUMN hour_bucket;
+             ALTER TABLE remote DROP COLUMN hour_bucket;
+             CREATE INDEX process_fine ON process (seen_day)
+              WHERE day_bucket IS NULL AND month_bucket IS NULL;
+             CREATE INDEX remote_fine ON remote (seen_day)
+              WHERE day_bucket IS NULL AND month_bucket IS NULL;
+         PRAGMA user_version = 6;
+         PRAGMA wal_checkpoint(TRUNCATE);",
+    )
+    .unwrap();
+    drop(file);
+    let filler = fill(&folder, 1 << 20);
+    let before = fs::read(&path).unwrap();
+    let refused = support::open(&path).unwrap_err();
+    let sentence = refused.to_string();
+    assert!(
+        sentence.contains("must be upgraded, and a copy of it needs"),
+        "{sentence}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), before);
+    let backups = || {
+        fs::read_dir(&folder)
+            .unwrap()
+            .filter(|entry| {
+                let name = entry.as_ref().unwrap().file_name();
+                name.to_string_lossy().contains(".backup")
+            })
+            .count()
+    };
+    assert_eq!(backups(), 0, "nor half a copy");
+
+    fs::remove_file(filler).unwrap();
+    drop(support::open(&path).unwrap());
+    assert_eq!(backups(), 1);
+    assert_eq!(sent_in(&path), SENT_BYTES);
+    is_whole(&path);
+}

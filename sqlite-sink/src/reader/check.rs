@@ -19,6 +19,7 @@ const MAX_LISTED: usize = 10;
 
 /// Something that is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", content = "what", rename_all = "snake_case")]
 pub enum Finding {
     /// Pages, indices or values are damaged.

@@ -34,6 +34,7 @@ pub struct Inventory {
 
 /// What a tier holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TierInventory {
     /// `window`, `minute`, `hour`, `day`, and so on.
     pub tier: String,
@@ -44,10 +45,22 @@ pub struct TierInventory {
     /// Bytes of its tables and their indices.
     pub bytes: u64,
     /// Start of its oldest window.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<nettally_source::pipeline::schema::Instant>")
+    )]
     pub oldest: Option<Timestamp>,
     /// End of its newest window.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<nettally_source::pipeline::schema::Instant>")
+    )]
     pub newest: Option<Timestamp>,
     /// All that belongs to a time from here on is there; absent if nothing was deleted yet.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<nettally_source::pipeline::schema::Instant>")
+    )]
     pub kept_from: Option<Timestamp>,
 }
 

@@ -95,6 +95,14 @@ fn a_file_of_schema_6_has_sums_of_all_it_holds_once_it_is_upgraded() {
         let file = Connection::open(history.path()).unwrap();
         file.execute_batch(&format!(
             "DROP TABLE hour_sum; DROP TABLE day_sum; DROP TABLE month_sum;
+             DROP INDEX process_hour; DROP INDEX process_fine;
+             DROP INDEX remote_hour; DROP INDEX remote_fine;
+             ALTER TABLE process DROP COLUMN hour_bucket;
+             ALTER TABLE remote DROP COLUMN hour_bucket;
+             CREATE INDEX process_fine ON process (seen_day)
+              WHERE day_bucket IS NULL AND month_bucket IS NULL;
+             CREATE INDEX remote_fine ON remote (seen_day)
+              WHERE day_bucket IS NULL AND month_bucket IS NULL;
              DELETE FROM process WHERE id < 0 AND day_bucket IS NULL AND month_bucket IS NULL;
              -- Of an hour in which more was moved than the file can hold.
              INSERT INTO tier_bucket

@@ -36,7 +36,7 @@ impl Late {
         for (tier, bucket) in self.buckets() {
             if tier.sum_table().is_some() {
                 let group_id = identity::alike(file, key.process_id)?;
-                needed::see(file, group_id, Tier::Day.bucket(tier.start_ms(bucket)))?;
+                needed::refer(file, tier, bucket, [group_id], [])?;
                 if tier.folds_processes() {
                     key.process_id = group_id;
                     bucket::fold(file, tier, bucket, Detail::PROCESSES)?;

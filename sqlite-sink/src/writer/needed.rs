@@ -1,8 +1,8 @@
 //! Processes and remotes go when no row refers to them any more.
 //!
-//! No row of windows, minutes or hours is looked at for that. Each process and remote says on which
-//! day a window last had it, and in which bucket of days and of months it is last; when that bucket
-//! is deleted, nothing of the tier refers to it.
+//! No row is looked at for that. Each process and remote says on which day a window last had it, and
+//! in which bucket of hours, of days and of months it is last; when that bucket is deleted, nothing of
+//! the tier refers to it.
 
 use rusqlite::{Connection, Result, named_params};
 
@@ -11,11 +11,12 @@ use crate::tier::Tier;
 /// Names deleted in a step.
 const NAMES_PER_STEP: usize = 2000;
 
-/// The column that says in which bucket of a tier something is last; windows, minutes and hours
-/// share the day.
+/// The column that says in which bucket of a tier something is last; windows and minutes share the
+/// day.
 const fn column(tier: Tier) -> Option<&'static str> {
     match tier {
-        Tier::Minute | Tier::Hour => None,
+        Tier::Minute => None,
+        Tier::Hour => Some("hour_bucket"),
         Tier::Day => Some("day_bucket"),
         Tier::Month => Some("month_bucket"),
     }
@@ -49,7 +50,7 @@ pub(super) fn refer(
     Ok(())
 }
 
-/// Says that rows of windows, minutes or hours of a day refer to a process.
+/// Says that rows of windows or minutes of a day refer to a process.
 pub(super) fn see(file: &Connection, process: i64, day: i64) -> Result<()> {
     file.prepare_cached("UPDATE process SET seen_day = :day WHERE id = :id AND seen_day < :day")?
         .execute(named_params! { ":id": process, ":day": day })?;
@@ -70,16 +71,16 @@ pub(super) fn release(file: &Connection, tier: Tier, bucket: i64) -> Result<()> 
     Ok(())
 }
 
-/// The processes, or the remotes, that nothing refers to, given the day of the oldest row of windows,
-/// minutes or hours. Remotes that are no addresses stay.
+/// The processes, or the remotes, that nothing refers to, given the day of the oldest row of windows or
+/// minutes. Remotes that are no addresses stay.
 const UNNEEDED: [(&str, &str); 2] = [
     (
         "process",
-        "day_bucket IS NULL AND month_bucket IS NULL AND seen_day < :day",
+        "hour_bucket IS NULL AND day_bucket IS NULL AND month_bucket IS NULL AND seen_day < :day",
     ),
     (
         "remote",
-        "day_bucket IS NULL AND month_bucket IS NULL AND seen_day < :day AND id > 0",
+        "hour_bucket IS NULL AND day_bucket IS NULL AND month_bucket IS NULL AND seen_day < :day AND id > 0",
     ),
 ];
 
@@ -97,7 +98,7 @@ pub(super) fn any(file: &Connection, oldest_fine_ms: i64) -> Result<bool> {
 }
 
 /// Deletes some of the processes and remotes that nothing refers to, given the oldest instant of
-/// which rows of windows, minutes or hours are left; the number of what went.
+/// which rows of windows or minutes are left; the number of what went.
 pub(super) fn collect(file: &Connection, oldest_fine_ms: i64) -> Result<u64> {
     let mut deleted = 0;
     for (table, condition) in UNNEEDED {

@@ -185,7 +185,7 @@ fn delete(file: &mut Connection, rows: Rows, until_ms: i64) -> Result<Deleted> {
 /// Deletes some processes and remotes that nothing refers to; whether there were any.
 fn delete_names(file: &mut Connection, now_ms: i64) -> Result<bool> {
     let mut oldest_fine_ms = now_ms;
-    for rows in Rows::ALL.into_iter().filter(|rows| !rows.fold_processes()) {
+    for rows in [Rows::Windows, Rows::Tier(Tier::Minute)] {
         oldest_fine_ms = oldest_ms(file, rows)?.unwrap_or(now_ms).min(oldest_fine_ms);
     }
     if !needed::any(file, oldest_fine_ms)? {

@@ -132,7 +132,8 @@ fn roll_up(file: &Connection, tier: Tier, bucket: i64, told: Told) -> Result<Rol
         file,
         tier,
         bucket,
-        distinct(|key| key.process_id),
+        // Sums refer to the groups too.
+        &distinct(|key| key.process_id) | &groups.into_values().collect(),
         distinct(|key| key.remote_id),
     )?;
     let span =
@@ -190,11 +191,6 @@ fn add_sums(
         };
         // Sums that are too large were counted when the flows were summed up.
         let _saturated = sums.entry(key).or_default().add(*moved);
-    }
-    let day = Tier::Day.bucket(tier.start_ms(bucket));
-    let of_groups: HashSet<i64> = groups.values().copied().collect();
-    for group_id in of_groups {
-        needed::see(file, group_id, day)?;
     }
     if tier.sum_table().is_some() {
         for (key, moved) in sums {

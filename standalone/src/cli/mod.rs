@@ -17,6 +17,7 @@ mod output;
 mod report;
 mod rights;
 mod run;
+mod schema;
 mod stream;
 mod top;
 mod validate;

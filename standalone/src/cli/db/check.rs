@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use nettally_sqlite_sink::{CheckProgress, Finding, Reader, StoreError};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{Target, progress};
-use crate::cli::{ConfigFile, output};
+use crate::cli::{ConfigFile, output, schema};
 
 /// Options of `db check`.
 #[derive(Debug, Args)]
@@ -20,16 +21,44 @@ pub(super) struct Options {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+
+    /// Print the JSON Schema (draft 2020-12) of what --json prints, and read nothing.
+    #[arg(long)]
+    schema: bool,
+}
+
+/// What was found, as JSON.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "nettally db check --json")]
+struct Checked<'f> {
+    /// The file.
+    path: &'f Path,
+    /// Whether nothing was found.
+    sound: bool,
+    /// What is not as it must be.
+    findings: &'f [Finding],
 }
 
 /// Prints what is wrong, and what to do.
 pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<ExitCode> {
-    let Options { target, json } = options;
+    let Options {
+        target,
+        json,
+        schema,
+    } = options;
+    if schema {
+        output::print_json(&schema::of::<Checked<'_>>())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let path = target.database(file)?.path;
     let findings = findings(&path)?;
     let is_sound = findings.is_empty();
     if json {
-        output::print_json(&json!({ "path": path, "sound": is_sound, "findings": findings }))?;
+        output::print_json(&Checked {
+            path: &path,
+            sound: is_sound,
+            findings: &findings,
+        })?;
     } else {
         let path = path.display().to_string();
         let text = text(&path, &findings);

@@ -7,10 +7,11 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nettally_sqlite_sink::{Inventory, Reader, RetentionConfig, TierInventory};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Database, Target};
-use crate::cli::{ConfigFile, output};
+use crate::cli::{ConfigFile, output, schema};
 use crate::text::human_bytes;
 
 /// Options of `db stats`.
@@ -22,11 +23,23 @@ pub(super) struct Options {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+
+    /// Print the JSON Schema (draft 2020-12) of what --json prints, and read nothing.
+    #[arg(long)]
+    schema: bool,
 }
 
 /// Prints what takes the space.
 pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<ExitCode> {
-    let Options { target, json } = options;
+    let Options {
+        target,
+        json,
+        schema,
+    } = options;
+    if schema {
+        output::print_json(&schema::of::<Stats<'_>>())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let Database { path, config } = target.database(file)?;
     let inventory = Reader::open(&path)?.inventory()?;
     let stats = Stats::of(&inventory, &config.retention);
@@ -40,25 +53,36 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
 }
 
 /// What a file holds, and what that means for its future.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "nettally db stats --json")]
 struct Stats<'i> {
+    /// The file.
     path: String,
+    /// Bytes on disk, with its write-ahead log.
     size_bytes: u64,
+    /// Of them, those of pages that hold nothing.
     free_bytes: u64,
+    /// Those of names, addresses and what else rows refer to.
     names_bytes: u64,
+    /// Version of its schema.
     schema: i64,
+    /// End of the newest window that was stored; null if there is none.
+    #[schemars(with = "Option<String>")]
     flushed_until: Option<Timestamp>,
+    /// Finest first.
     tiers: Vec<Tier<'i>>,
     /// By which the file grows in a day, as long as its tiers are not full; null as long as there is
     /// less than an hour of history.
     growth_bytes_per_day: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Tier<'i> {
     #[serde(flatten)]
     inventory: &'i TierInventory,
+    /// On average; null if it has none.
     bytes_per_row: Option<f64>,
+    /// What it grows by in a day; null if it covers less than an hour.
     bytes_per_day: Option<f64>,
     /// As configured; null: for ever.
     kept_days: Option<f64>,

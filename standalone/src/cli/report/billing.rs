@@ -6,6 +6,7 @@ use nettally_sqlite_sink::{
     Calendar, CalendarUnit, EstimateAnswer, EstimateQuery, Filter, MonthStartDay, PercentileAnswer,
     PercentileQuery, Reader, StoreError, TimeRange,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::table::{Style, amounts};
@@ -65,7 +66,7 @@ fn calendar(zone: &TimeZone, day: MonthStartDay) -> Calendar {
 }
 
 /// What is said of a month beyond its rows.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Billing {
     /// Of the running month alone.
     #[serde(skip_serializing_if = "Option::is_none")]

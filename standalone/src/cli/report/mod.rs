@@ -28,9 +28,10 @@ use nettally_source::Protocol;
 use nettally_sqlite_sink::{
     Field, Filter, MonthStartDay, Order, Reader, TimeRange, UsageAnswer, UsageQuery,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{ConfigFile, now, output};
+use super::{ConfigFile, now, output, schema};
 use crate::config::Overrides;
 use bars::{Bars, Glyphs};
 use billing::{Billing, Month};
@@ -127,6 +128,10 @@ pub(super) struct Options {
     #[arg(long, conflicts_with = "csv")]
     json: bool,
 
+    /// Print the JSON Schema (draft 2020-12) of what --json prints, and read nothing.
+    #[arg(long)]
+    schema: bool,
+
     /// Print CSV. Control characters are escaped, and `'` precedes text that a spreadsheet would
     /// take for a formula.
     #[arg(long)]
@@ -164,8 +169,9 @@ pub(super) struct Options {
     database: Option<PathBuf>,
 }
 
-/// The answer as JSON.
-#[derive(Serialize)]
+/// What a report says of a span of time.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "nettally report --json")]
 struct Printed<'a> {
     #[serde(flatten)]
     answer: &'a UsageAnswer,
@@ -176,6 +182,10 @@ struct Printed<'a> {
 
 /// Prints what the history has.
 pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    if options.schema {
+        output::print_json(&schema::of::<Printed<'_>>())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     // Before anything is opened, so that a wrong option is told as one.
     if let Err(error) = options.query(now()) {
         output::complain(&format!("{error:#}"));
