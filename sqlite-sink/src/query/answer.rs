@@ -58,6 +58,7 @@ impl OutsideTotal {
 
 /// The answer to a [`UsageQuery`](super::UsageQuery).
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageAnswer {
     /// The range used: the one asked for, rounded outward to the windows that are stored.
     #[serde(flatten)]
@@ -77,6 +78,10 @@ pub struct UsageAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
     /// End of the newest window in the database; later usage is not stored yet.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<nettally_source::pipeline::schema::Instant>")
+    )]
     pub flushed_until: Option<Timestamp>,
     /// Ask again with this offset for the rows that follow; absent at the end.
     pub next_cursor: Option<u32>,

@@ -74,7 +74,7 @@ sinks:
             "x.yaml:1:11: data_dir: found a list, expected a text",
             "x.yaml:2:17: api.enabled: found the text \"maybe\", expected `true` or `false`",
             "x.yaml:2:24: api.adress: unknown option \"adress\"; did you mean `address`? allowed: \
-             enabled, address, socket, token_file, metrics",
+             enabled, address, socket, token_file, metrics, requests_per_second, request_burst",
             "x.yaml:6:27: sources.network.scrape_interval_secs: found the text \"fast\", expected \
              a number",
             "x.yaml:7:26: sources.network.remotes.include[0]: found the text \"10.0.0.0/40\", \

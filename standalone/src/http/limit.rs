@@ -74,7 +74,8 @@ fn network(address: IpAddr) -> IpAddr {
             let prefix = u128::from(address) & !u128::from(u64::MAX);
             IpAddr::V6(Ipv6Addr::from(prefix))
         }
-        other => other,
+        IpAddr::V6(loopback) => IpAddr::V6(loopback),
+        IpAddr::V4(address) => IpAddr::V4(address),
     }
 }
 

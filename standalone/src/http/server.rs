@@ -6,12 +6,13 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -26,7 +27,7 @@ use tracing::{debug, warn};
 use warp::{Filter, Reply};
 
 use super::api::{Api, Stop};
-use super::connections::Connections;
+use super::connections::{Answering, Connections};
 use super::counts::count;
 use super::limit::Peer;
 use super::socket::SocketFile;
@@ -124,11 +125,9 @@ where
             async move {
                 let response = response.await?;
                 // It is being answered until the body has gone out, or is given up.
-                Ok::<_, Infallible>(response.map(|body| {
-                    body.map_frame(move |frame| {
-                        let _still = &answering;
-                        frame
-                    })
+                Ok::<_, Infallible>(response.map(|body| Held {
+                    body,
+                    _answering: answering,
                 }))
             }
         });
@@ -160,4 +159,30 @@ where
         warn!("Requests were still being answered and are cut off.");
     }
     tasks.shutdown().await;
+}
+
+/// A body of which is known that it is not at its end. What it says of its length stays true.
+struct Held<B> {
+    body: B,
+    _answering: Answering,
+}
+
+impl<B: Body + Unpin> Body for Held<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
