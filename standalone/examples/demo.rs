@@ -396,7 +396,6 @@ async fn main() -> anyhow::Result<()> {
         started: now(),
         token: None,
         limit: None,
-        configuration: serde_json::Value::Null,
     };
     let doors = Doors {
         network: listener,
