@@ -113,7 +113,7 @@ fn a_newer_file_is_refused() {
         .unwrap();
     let before = fs::read(&path).unwrap();
     let sentence = format!(
-        "database {} has schema 99, this build knows 6; use a newer nettally or another path",
+        "database {} has schema 99, this build knows 7; use a newer nettally or another path",
         path.display()
     );
     assert_eq!(refusal(&path), sentence);
@@ -136,7 +136,7 @@ fn a_reader_neither_creates_nor_upgrades() {
     assert_eq!(
         unreadable(&path),
         format!(
-            "database {} has schema 0, this build reads 6; start `nettally run` once to upgrade it",
+            "database {} has schema 0, this build reads 7; start `nettally run` once to upgrade it",
             path.display()
         )
     );

@@ -131,7 +131,10 @@ fn pages_have_each_remote_once_and_other_fields_are_refused() {
 #[test]
 fn remotes_that_were_folded_away_are_one_row_and_counted_as_other() {
     let history = History::new();
-    let mut writer = history.writer().keeping(keeping(1, 1000)).telling(super::remotes(1));
+    let mut writer = history
+        .writer()
+        .keeping(keeping(1, 1000))
+        .telling(super::remotes(1));
     let who = app(7, "curl");
     let row = |address: &str, bytes| usage(who.clone(), remote(address, 443), bytes, 0);
     let rows = vec![row("192.0.2.1", 900), row("192.0.2.2", 1)];

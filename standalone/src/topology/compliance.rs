@@ -92,7 +92,7 @@ async fn sinks_without_a_server_end_well_and_count_what_they_lose() {
     let server = FakeServer::start(listener().await, None, [], HttpAnswer::Say(400));
     let uri = server.uri();
     let cases = [
-        format!("type: statsd, address: '{gone}', datagram_bytes: 128"),
+        format!("type: statsd, address: '{gone}', max_packet_bytes: 128"),
         format!(
             "type: vector, address: '{gone}', request: {{ retry_attempts: 1, retry_initial_backoff_secs: 0.01 }}"
         ),

@@ -263,8 +263,8 @@ fn a_sound_file_is_sound_and_a_damaged_one_is_not() {
     assert!(out(&said).contains("\"sound\": true"), "{}", out(&said));
     let path = folder.path().join("nettally.db");
     let mut bytes = fs::read(&path).unwrap();
-    let tail = bytes.len() - 3000;
-    bytes[tail..].fill(0x5a);
+    let half = bytes.len() / 2;
+    bytes[half..].fill(0x5a);
     fs::write(&path, bytes).unwrap();
     let said = run(&db(&["check"], folder.path()), 1);
     assert!(out(&said).contains(": not sound\n"), "{}", out(&said));

@@ -50,7 +50,9 @@ fn text(path: &Path) -> &str {
 #[test]
 fn the_name_alone_says_what_to_do_next() {
     let output = run(&[], 0);
-    assert!(out(&output).contains("sudo nettally run"));
+    let said = out(&output);
+    assert!(said.contains("nettally run "), "{said}");
+    assert!(said.contains("nettally report "), "{said}");
     assert_eq!(err(&output), "");
 }
 
