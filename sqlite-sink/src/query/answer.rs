@@ -77,13 +77,13 @@ pub struct UsageAnswer {
     /// absent if that is nothing. It is in `rows` only if these tell their protocol.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_total: Option<OutsideTotal>,
-    /// End of the newest window in the database; later usage is not stored yet.
+    /// End of the newest window in the database; later usage is not stored yet. Null if there is none.
     #[cfg_attr(
         feature = "schema",
         schemars(with = "Option<nettally_source::pipeline::schema::Instant>")
     )]
     pub flushed_until: Option<Timestamp>,
-    /// Ask again with this offset for the rows that follow; absent at the end.
+    /// Ask again with this offset for the rows that follow; null at the end.
     pub next_cursor: Option<u32>,
 }
 

@@ -56,7 +56,7 @@ pub struct TierInventory {
         schemars(with = "Option<nettally_source::pipeline::schema::Instant>")
     )]
     pub newest: Option<Timestamp>,
-    /// All that belongs to a time from here on is there; absent if nothing was deleted yet.
+    /// All that belongs to a time from here on is there; null if nothing was deleted yet.
     #[cfg_attr(
         feature = "schema",
         schemars(with = "Option<nettally_source::pipeline::schema::Instant>")

@@ -132,4 +132,26 @@ mod tests {
         assert!(said.contains("  7 rows\n"), "{said}");
         assert!(said.contains("db export --database x.db"), "{said}");
     }
+
+    #[test]
+    fn the_json_is_as_its_schema_says() {
+        let findings = [
+            Finding::Damage("Tree 5 page 9".to_owned()),
+            Finding::Reference("1 rows of x".to_owned()),
+            Finding::Contradiction("7 rows".to_owned()),
+        ];
+        let printed = serde_json::to_string_pretty(&Checked {
+            path: Path::new("x.db"),
+            sound: false,
+            findings: &findings,
+        })
+        .unwrap();
+        insta::assert_snapshot!(printed);
+        schema::assert_valid::<Checked<'_>>(&printed);
+    }
+
+    #[test]
+    fn the_schema_is_the_one_that_programs_know() {
+        insta::assert_snapshot!(schema::printed::<Checked<'_>>());
+    }
 }

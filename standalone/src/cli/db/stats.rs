@@ -306,6 +306,20 @@ grows by about 1.00 MB a day, until tiers are as long as they are kept
     }
 
     #[test]
+    fn the_json_is_as_its_schema_says() {
+        let inventory = inventory();
+        let stats = Stats::of(&inventory, &RetentionConfig::default());
+        let printed = serde_json::to_string_pretty(&stats).unwrap();
+        insta::assert_snapshot!(printed);
+        schema::assert_valid::<Stats<'_>>(&printed);
+    }
+
+    #[test]
+    fn the_schema_is_the_one_that_programs_know() {
+        insta::assert_snapshot!(schema::printed::<Stats<'_>>());
+    }
+
+    #[test]
     fn a_tier_that_is_full_does_not_grow() {
         let inventory = inventory();
         let retention = RetentionConfig {

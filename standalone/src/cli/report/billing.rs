@@ -70,8 +70,8 @@ fn calendar(zone: &TimeZone, day: MonthStartDay) -> Calendar {
 pub(super) struct Billing {
     /// Of the running month alone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    estimate: Option<EstimateAnswer>,
-    percentile: PercentileAnswer,
+    pub(super) estimate: Option<EstimateAnswer>,
+    pub(super) percentile: PercentileAnswer,
 }
 
 impl Billing {

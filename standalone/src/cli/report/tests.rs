@@ -1,4 +1,6 @@
-use nettally_sqlite_sink::{OrderBy, UsageRow};
+use nettally_sqlite_sink::{
+    ByteTotals, EstimateAnswer, OrderBy, OutsideTotal, PercentileAnswer, UsageRow,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -11,13 +13,13 @@ fn answer(rows: &[(&str, Value, u64, u64)]) -> UsageAnswer {
                 (Field::Process, json!(name)),
                 (Field::RemoteIp, remote.clone()),
             ],
-            bytes: nettally_sqlite_sink::ByteTotals {
+            bytes: ByteTotals {
                 sent_bytes: *sent_bytes,
                 received_bytes: *received_bytes,
             },
         })
         .collect();
-    let mut total = nettally_sqlite_sink::ByteTotals::default();
+    let mut total = ByteTotals::default();
     for row in &rows {
         total.sent_bytes += row.bytes.sent_bytes;
         total.received_bytes += row.bytes.received_bytes;
@@ -30,7 +32,7 @@ fn answer(rows: &[(&str, Value, u64, u64)]) -> UsageAnswer {
         group_by: vec![Field::Process, Field::RemoteIp],
         rows,
         total,
-        other: nettally_sqlite_sink::ByteTotals::default(),
+        other: ByteTotals::default(),
         outside_total: None,
         flushed_until: Some(Timestamp::from_second(30).unwrap()),
         next_cursor: None,
@@ -235,4 +237,145 @@ fn rows_cannot_be_ordered_by_what_they_do_not_have() {
     };
     let error = options.query(Timestamp::UNIX_EPOCH).unwrap_err();
     assert!(error.to_string().contains("--group-by"), "{error}");
+}
+
+/// Prints as `--json` does.
+fn printed(answer: &UsageAnswer, billing: Option<&Billing>) -> String {
+    let printed = serde_json::to_string_pretty(&Printed { answer, billing }).unwrap();
+    schema::assert_valid::<Printed<'_>>(&printed);
+    printed
+}
+
+#[test]
+fn the_json_of_a_report_is_as_its_schema_says() {
+    insta::assert_snapshot!(printed(&some_rows(), None));
+}
+
+/// Of a row of which all is known, and of one of which nothing is that can be unknown.
+fn value(field: Field, is_known: bool) -> Value {
+    let value = match field {
+        Field::Pid | Field::RemotePort | Field::LocalPort => json!(443),
+        Field::Tunnel => json!(true),
+        Field::Process
+        | Field::Exe
+        | Field::User
+        | Field::Protocol
+        | Field::RemoteIp
+        | Field::App
+        | Field::Unit
+        | Field::Container
+        | Field::Pod
+        | Field::Package
+        | Field::Attribution
+        | Field::CommandLine => json!(format!("a {field}")),
+    };
+    let is_never_unknown = matches!(
+        field,
+        Field::Process | Field::Protocol | Field::App | Field::Tunnel | Field::Attribution
+    );
+    if is_known || is_never_unknown {
+        value
+    } else {
+        Value::Null
+    }
+}
+
+#[test]
+fn the_json_of_a_report_of_all_fields_is_as_its_schema_says() {
+    let row = |is_known: bool, sent_bytes| UsageRow {
+        fields: Field::ALL
+            .map(|field| (field, value(field, is_known)))
+            .into(),
+        bytes: ByteTotals {
+            sent_bytes,
+            received_bytes: 0,
+        },
+    };
+    let all = UsageAnswer {
+        group_by: Field::ALL.to_vec(),
+        rows: vec![row(true, u64::MAX - 1), row(false, 1)],
+        total: ByteTotals {
+            sent_bytes: u64::MAX,
+            received_bytes: 0,
+        },
+        outside_total: Some(OutsideTotal {
+            protocol: Protocol::Packet,
+            bytes: ByteTotals {
+                sent_bytes: 60,
+                received_bytes: 42,
+            },
+        }),
+        flushed_until: None,
+        next_cursor: Some(2),
+        ..answer(&[])
+    };
+    insta::assert_snapshot!(printed(&all, None));
+}
+
+#[test]
+fn the_json_of_a_report_of_a_month_is_as_its_schema_says() {
+    let answer = some_rows();
+    let UsageAnswer {
+        range,
+        total,
+        other,
+        flushed_until,
+        ..
+    } = answer;
+    let percentile = PercentileAnswer {
+        range,
+        percent: 95,
+        interval_secs: 300,
+        intervals: 0,
+        sent_bits_per_second: None,
+        received_bits_per_second: None,
+        billed_bits_per_second: None,
+        peak_sent_bits_per_second: None,
+        peak_received_bits_per_second: None,
+        total: ByteTotals::default(),
+        read_from: Vec::new(),
+        other: ByteTotals::default(),
+        outside_total: None,
+        flushed_until,
+    };
+    let last = Billing {
+        estimate: None,
+        percentile: percentile.clone(),
+    };
+    insta::assert_snapshot!("last_month", printed(&answer, Some(&last)));
+    let running = Billing {
+        estimate: Some(EstimateAnswer {
+            range: TimeRange {
+                since: range.since,
+                until: Timestamp::from_second(120).unwrap(),
+            },
+            based_on: Some(range),
+            elapsed_share: 0.5,
+            used: total,
+            estimated: Some(ByteTotals {
+                sent_bytes: 2 * total.sent_bytes,
+                received_bytes: 2 * total.received_bytes,
+            }),
+            other,
+            outside_total: None,
+            flushed_until,
+        }),
+        percentile: PercentileAnswer {
+            intervals: 1,
+            sent_bits_per_second: Some(13_240_186),
+            received_bits_per_second: Some(80_000_000),
+            billed_bits_per_second: Some(80_000_000),
+            peak_sent_bits_per_second: Some(13_240_186),
+            peak_received_bits_per_second: Some(80_000_000),
+            total,
+            read_from: vec!["minutes", "windows"],
+            ..percentile
+        },
+    };
+    insta::assert_snapshot!("running_month", printed(&answer, Some(&running)));
+}
+
+#[test]
+fn the_schema_of_a_report_is_the_one_that_programs_know() {
+    insta::assert_snapshot!(schema::printed::<Printed<'_>>());
 }
