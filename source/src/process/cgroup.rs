@@ -182,8 +182,13 @@ fn package(unit: &str) -> Option<String> {
     }
     let mut parts = unit.strip_prefix("snap.")?.split('.');
     let name = parts.next()?;
+    // Of these is the name of a snap, and `_KEY` follows where one is installed several times.
+    let is_name = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
     // At least the application and the kind of unit follow.
-    (!name.is_empty() && parts.count() >= 2).then(|| format!("snap:{}", unescaped(name)))
+    (is_name && parts.count() >= 2).then(|| format!("snap:{name}"))
 }
 
 /// Resolves `\xNN`, as systemd writes what may not stand in the name of a unit.

@@ -318,6 +318,19 @@ const PATHS: &[(&str, [&str; 4])] = &[
             "snap:canonical-livepatch",
         ],
     ),
+    (
+        "/system.slice/snap.hello_second.hello.service",
+        [
+            "snap.hello_second.hello.service",
+            "",
+            "",
+            "snap:hello_second",
+        ],
+    ),
+    (
+        "/system.slice/snap.:.hello.service",
+        ["snap.:.hello.service", "", "", ""],
+    ),
 ];
 
 fn filled(text: &str) -> String {
