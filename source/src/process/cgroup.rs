@@ -178,17 +178,21 @@ fn package(unit: &str) -> Option<String> {
             Some(scope) => scope.rsplit_once('-')?,
             None => rest.strip_suffix(".service")?.split_once('@')?,
         };
-        return (!id.is_empty()).then(|| format!("flatpak:{}", unescaped(id)));
+        let id = unescaped(id);
+        return is_made_of(&id, |byte| matches!(byte, b'A'..=b'Z' | b'.'))
+            .then(|| format!("flatpak:{id}"));
     }
     let mut parts = unit.strip_prefix("snap.")?.split('.');
     let name = parts.next()?;
-    // Of these is the name of a snap, and `_KEY` follows where one is installed several times.
-    let is_name = !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
-    // At least the application and the kind of unit follow.
-    (is_name && parts.count() >= 2).then(|| format!("snap:{name}"))
+    // `_KEY` follows a name where a snap is installed several times. At least the application and
+    // the kind of unit follow.
+    (is_made_of(name, |_| false) && parts.count() >= 2).then(|| format!("snap:{name}"))
+}
+
+/// Whether a name is of small letters, digits, `-`, `_` and what else is allowed.
+fn is_made_of(name: &str, is_allowed: impl Fn(u8) -> bool) -> bool {
+    let is_usual = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    !name.is_empty() && name.bytes().all(|byte| is_usual(byte) || is_allowed(byte))
 }
 
 /// Resolves `\xNN`, as systemd writes what may not stand in the name of a unit.

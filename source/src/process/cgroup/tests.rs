@@ -331,6 +331,10 @@ const PATHS: &[(&str, [&str; 4])] = &[
         "/system.slice/snap.:.hello.service",
         ["snap.:.hello.service", "", "", ""],
     ),
+    (
+        "/user.slice/app.slice/app-flatpak-:-1.scope",
+        ["app-flatpak-:-1.scope", "", "", ""],
+    ),
 ];
 
 fn filled(text: &str) -> String {
