@@ -21,8 +21,8 @@ use nettally_source::pipeline::{
     Losses, Process, ProcessId, Protocol, Remote, Usage, UsageBatch, Window,
 };
 
-/// When the made-up history begins, in Unix seconds: midnight of 2026-01-01.
-pub(crate) const BEGIN: i64 = 1_767_225_600;
+/// When the made-up history begins, in Unix seconds: midnight of 2025-01-01.
+pub(crate) const BEGIN: i64 = 1_735_689_600;
 
 const DAY_SECS: f64 = 86_400.0;
 const APPLICATIONS: usize = 150;
