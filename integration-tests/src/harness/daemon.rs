@@ -22,6 +22,8 @@ pub struct Setup {
     pub source: Vec<String>,
     /// Lines of the configuration of the API, such as `requests_per_second: null`.
     pub api: Vec<String>,
+    /// Lines of the configuration of the history beyond its type and interval, such as `path: x.db`.
+    pub history: Vec<String>,
     /// Where StatsD datagrams go.
     pub statsd: Option<SocketAddr>,
     /// Lines of the configuration of one more sink, [`Setup::SINK`]; empty: none.
@@ -38,6 +40,7 @@ impl Default for Setup {
             through: Vec::new(),
             source: Vec::new(),
             api: Vec::new(),
+            history: Vec::new(),
             statsd: None,
             sink: Vec::new(),
             scrape_interval_secs: 0.2,
@@ -55,6 +58,7 @@ impl Setup {
             through: _,
             source,
             api: api_lines,
+            history,
             statsd,
             sink,
             scrape_interval_secs,
@@ -83,6 +87,9 @@ impl Setup {
              flush_interval_secs: {flush_interval_secs}\n"
         )
         .expect("a string takes it");
+        for line in history {
+            writeln!(yaml, "    {line}").expect("a string takes it");
+        }
         if let Some(address) = statsd {
             write!(
                 yaml,

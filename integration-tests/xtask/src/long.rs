@@ -1,15 +1,47 @@
 //! Chores that take their time and are no part of `cargo xtask test`.
 
+use std::fs;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use crate::shell::{cargo, run};
+use crate::setup;
+use crate::shell::{cargo, run, workspace};
 
 const PACKAGE: [&str; 2] = ["--package", "nettally-integration-tests"];
 
 /// `cargo xtask bench`
 pub(crate) fn bench(options: &[String]) -> Result<()> {
+    benchmark("bench", options)
+}
+
+/// `cargo xtask latency`
+pub(crate) fn latency(options: &[String]) -> Result<()> {
+    setup::load_generator()?;
+    if options.iter().any(|option| {
+        option == "--help" || option == "--history" || option.starts_with("--history=")
+    }) {
+        return benchmark("latency", options);
+    }
+    let folder = workspace().join("target/history");
+    let history = folder.join("year.db");
+    if !history.exists() {
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        run(cargo("run")
+            .args(["--release", "--quiet", "--package", "nettally-sqlite-sink"])
+            .args(["--example", "year", "--", "--days", "30"])
+            .args(["--rows", "4000000", "--design-rows", "0", "--folder"])
+            .arg(&folder))?;
+    }
+    let history = history.display().to_string();
+    benchmark(
+        "latency",
+        &[options, &["--history".to_owned(), history]].concat(),
+    )
+}
+
+/// A program of ours that prints figures.
+fn benchmark(name: &str, options: &[String]) -> Result<()> {
     // It starts programs that lie beside it.
     run(cargo("build")
         .args(["--release", "--quiet"])
@@ -18,7 +50,7 @@ pub(crate) fn bench(options: &[String]) -> Result<()> {
     run(cargo("run")
         .args(["--release", "--quiet"])
         .args(PACKAGE)
-        .args(["--features", "bench", "--bin", "bench", "--"])
+        .args(["--features", "bench", "--bin", name, "--"])
         .args(options))
 }
 

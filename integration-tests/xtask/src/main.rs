@@ -47,6 +47,13 @@ enum Chore {
         #[arg(last = true)]
         options: Vec<String>,
     },
+    /// Measure how soon the HTTP API answers from a long history, and whether a thousand requests a
+    /// second hold up the collector; options go to the benchmark (`-- --help`). Without `--history
+    /// FILE` it makes a month of a busy host first.
+    Latency {
+        #[arg(last = true)]
+        options: Vec<String>,
+    },
     /// Pictures of every view of the page into `target/screenshots`; `NETTALLY_PAGE=http://ADDRESS`
     /// takes them of a page that is there already.
     Screenshots,
@@ -66,6 +73,7 @@ fn main() -> ExitCode {
         Chore::Vm(arguments) => vm::vm(&arguments),
         Chore::Matrix(arguments) => matrix::run(&arguments),
         Chore::Bench { options } => long::bench(&options),
+        Chore::Latency { options } => long::latency(&options),
         Chore::Screenshots => long::screenshots(),
         Chore::Soak { seconds } => long::soak(seconds),
     };

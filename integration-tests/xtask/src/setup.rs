@@ -110,6 +110,11 @@ pub(crate) fn setup(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// What makes requests at a steady rate.
+pub(crate) fn load_generator() -> Result<()> {
+    install_packages(&["hey"])
+}
+
 fn install_packages(wanted: &[&str]) -> Result<()> {
     if find_program("apt-get").is_none() {
         bail!("this system has no apt-get; install by hand what these packages have: {wanted:?}");
