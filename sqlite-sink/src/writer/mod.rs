@@ -72,12 +72,22 @@ const FAILURES_PER_LOG_LINE: u64 = 60;
 /// After a failure, storing about so many rows tells whether it works again.
 const ROWS_TO_TRY: usize = 2000;
 
-/// After this long the rest of what is to be rolled up waits for the next flush, so that a file with
-/// much of it, such as one of an older version, keeps taking rows.
-const ROLLUP_BUDGET: Duration = Duration::from_millis(500);
+/// How long the upkeep after a flush may take. The rest waits for the next flush, so that a file with
+/// much to do, such as one of an older version, keeps taking rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UpkeepLimits {
+    pub(crate) rollup: Duration,
+    pub(crate) retention: Duration,
+}
 
-/// The same for what is to be deleted.
-const RETENTION_BUDGET: Duration = Duration::from_millis(250);
+impl Default for UpkeepLimits {
+    fn default() -> Self {
+        Self {
+            rollup: Duration::from_millis(500),
+            retention: Duration::from_millis(250),
+        }
+    }
+}
 
 /// Owns the write connection.
 #[derive(Debug)]
@@ -86,6 +96,7 @@ pub(crate) struct Writer {
     sink: String,
     dimensions: Dimensions,
     limits: HoldLimits,
+    upkeep: UpkeepLimits,
     keep: Keep,
     told: Told,
     held: VecDeque<Arc<UsageBatch>>,
@@ -108,6 +119,7 @@ impl Writer {
             sink,
             dimensions: Dimensions::new(boot_id),
             limits,
+            upkeep: UpkeepLimits::default(),
             keep: Keep::default(),
             told: Told::default(),
             held: VecDeque::new(),
@@ -129,6 +141,13 @@ impl Writer {
     /// Tells apart so much of a minute, hour or day; without, all that the tier may.
     pub(crate) fn telling(mut self, told: Told) -> Self {
         self.told = told;
+        self
+    }
+
+    /// Takes other times for upkeep; without, those of a writer that has a machine to share.
+    #[cfg(test)]
+    pub(crate) fn upkeeping(mut self, upkeep: UpkeepLimits) -> Self {
+        self.upkeep = upkeep;
         self
     }
 
@@ -317,7 +336,7 @@ impl Writer {
 
     fn roll_up(&mut self, now_ms: i64) -> rusqlite::Result<()> {
         let begin = Instant::now();
-        while begin.elapsed() < ROLLUP_BUDGET {
+        while begin.elapsed() < self.upkeep.rollup {
             let step_begin = Instant::now();
             let Some(Rolled { rows, saturated }) =
                 rollup::step(&mut self.store.connection, self.told, now_ms)?
@@ -336,7 +355,7 @@ impl Writer {
 
     fn delete_old(&mut self, now_ms: i64) -> rusqlite::Result<()> {
         let begin = Instant::now();
-        while begin.elapsed() < RETENTION_BUDGET {
+        while begin.elapsed() < self.upkeep.retention {
             match retention::step(&mut self.store.connection, &self.keep, now_ms)? {
                 Some(Deleted::Usage(rows)) => {
                     self.stats.update(|stats| stats.deleted_rows += rows);
