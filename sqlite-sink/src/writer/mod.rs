@@ -190,12 +190,20 @@ impl Writer {
     }
 
     fn flush_at(&mut self, since_boot: Duration) {
+        self.store();
+        self.keep_up(since_boot);
+    }
+
+    fn store(&mut self) {
         if !self.store.is_in_place()
             && let Err(error) = self.begin_anew()
         {
             return self.failed(&error, 0.0);
         }
         self.store_held();
+    }
+
+    fn keep_up(&mut self, since_boot: Duration) {
         if self.failures == 0 {
             let now_ms = self.now_ms(since_boot);
             match self.roll_up(now_ms).and_then(|()| self.delete_old(now_ms)) {
@@ -285,9 +293,16 @@ impl Writer {
         }
     }
 
-    /// Stores what is held and moves the log into the file. What still cannot be stored is lost.
+    /// Stores what is held, and leaves the file whole and without a log. What still cannot be stored
+    /// is lost.
     pub(crate) fn finish(mut self) {
-        self.flush();
+        self.store_last();
+        self.close();
+    }
+
+    /// Stores what is held. What still cannot be stored is lost.
+    pub(crate) fn store_last(&mut self) {
+        self.store();
         let given_up = mem::take(&mut self.held);
         if !given_up.is_empty() {
             let rows = rows(&given_up);
@@ -300,6 +315,12 @@ impl Writer {
                 rows, "The last rows could not be stored and are lost."
             );
         }
+    }
+
+    /// Does the last upkeep and moves the log into the file. If that is cut off, nothing is lost: the
+    /// next writer does it.
+    pub(crate) fn close(mut self) {
+        self.keep_up(since_boot());
         let checkpoint =
             self.store
                 .connection
