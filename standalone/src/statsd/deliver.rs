@@ -101,8 +101,8 @@ impl Delivery for Delivered {
 pub(super) struct Sender<'a> {
     peer: Peer,
     delivered: &'a Delivered,
-    /// What the last datagram held, which the receiving machine may still refuse.
-    last: Sent,
+    /// What the last datagram held, as long as the receiving machine may still refuse it.
+    last: Option<Sent>,
 }
 
 impl<'a> Sender<'a> {
@@ -110,7 +110,7 @@ impl<'a> Sender<'a> {
         Self {
             peer,
             delivered,
-            last: Sent::default(),
+            last: None,
         }
     }
 
@@ -126,7 +126,9 @@ impl<'a> Sender<'a> {
             Err(refused)
                 if refused.kind() == ErrorKind::ConnectionRefused && self.peer.refuses_later() =>
             {
-                self.delivered.refused(self.last);
+                if let Some(last) = self.last.take() {
+                    self.delivered.refused(last);
+                }
                 let again = self.peer.send(payload).await;
                 self.settle(again, sent).and(Err(refused))
             }
@@ -134,10 +136,19 @@ impl<'a> Sender<'a> {
         }
     }
 
+    /// Counts a datagram that there is no time to send.
+    pub(super) fn give_up(&self, datagram: &Datagram) -> std::io::Result<()> {
+        self.delivered.failed(datagram.content);
+        Err(std::io::Error::new(
+            ErrorKind::TimedOut,
+            "the end came before the server read",
+        ))
+    }
+
     fn settle(&mut self, outcome: std::io::Result<()>, sent: Sent) -> std::io::Result<()> {
         match outcome {
             Ok(()) => {
-                self.last = sent;
+                self.last = Some(sent);
                 self.delivered.sent(sent);
                 Ok(())
             }
@@ -146,5 +157,44 @@ impl<'a> Sender<'a> {
                 Err(error)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::UdpSocket;
+
+    use super::*;
+
+    fn datagram(payload: Vec<u8>, sent_bytes: u64) -> Datagram {
+        let content = LossCount {
+            events: 1,
+            sent_bytes,
+            received_bytes: 0,
+        };
+        Datagram { payload, content }
+    }
+
+    /// Nobody listens, and what is sent again is longer than UDP takes, so that it fails too.
+    #[tokio::test]
+    async fn a_datagram_is_refused_once_whatever_becomes_of_the_next_ones() {
+        let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = gone.local_addr().unwrap();
+        drop(gone);
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        socket.connect(address).await.unwrap();
+        let delivered = Delivered::default();
+        let mut sender = Sender::new(Peer::Udp(socket), &delivered);
+        sender.send(&datagram(vec![b'x'], 1)).await.unwrap();
+        for _ in 0..5 {
+            // What matters is what was counted.
+            drop(sender.send(&datagram(vec![b'x'; 65_508], 1000)).await);
+            drop(sender.send(&datagram(vec![b'x'], 1)).await);
+        }
+        let Figures {
+            delivered, failed, ..
+        } = delivered.read();
+        assert_eq!(delivered.sent_bytes + failed.sent_bytes, 1 + 5 * 1001);
+        assert!(failed.sent_bytes >= 5 * 1000, "{failed:?}");
     }
 }
