@@ -45,6 +45,12 @@ fn settle(writer: &mut Writer, since_boot: Duration) {
     }
 }
 
+/// Ends; how long the machine really runs is no matter.
+fn finish(mut writer: Writer, since_boot: Duration) {
+    writer.store_last();
+    writer.close_at(since_boot);
+}
+
 fn windows_stored(history: &History) -> Value {
     history.column("SELECT count(*) FROM time_window")[0].clone()
 }
@@ -81,7 +87,7 @@ fn however_the_clock_is_set_every_byte_counts_once() {
             writer.accept(window(*start, *end));
             writer.flush_at(Duration::from_secs(number));
         }
-        writer.finish();
+        finish(writer, Duration::from_secs(windows.len() as u64));
         let sent_bytes = 10 * windows.len() as u64;
         assert_eq!(history.ask(&[], "").total.sent_bytes, sent_bytes, "{clock}");
         assert_eq!(
@@ -160,7 +166,7 @@ fn whatever_the_clock_did_every_tier_has_each_byte_once() {
         for hours in [0, 7] {
             settle(&mut writer, Duration::from_secs(3600 * (72 + hours)));
         }
-        writer.finish();
+        finish(writer, Duration::from_secs(3600 * 80));
         let sent_bytes = 10 * steps.len() as i64;
         for view in ["usage", "usage_by_minute", "usage_by_hour", "usage_by_day"] {
             assert_eq!(
@@ -205,7 +211,7 @@ fn summer_time_is_nothing_to_a_history_in_utc() {
         let start = start + minute * 60 * SECOND;
         writer.accept(window(start, start + SECOND));
     }
-    writer.finish();
+    finish(writer, Duration::from_secs(7200));
     let mut query = everything(&[], None);
     query.range = TimeRange {
         since: "2026-10-25T02:30:00+02:00".parse().unwrap(),
@@ -230,7 +236,7 @@ fn a_clock_far_ahead_deletes_nothing_until_it_has_been_so_for_hours() {
     assert_eq!(windows_stored(&history), Value::Integer(11));
 
     // Nor does a restart make it believed.
-    writer.finish();
+    finish(writer, Duration::from_secs(jumped + 1));
     let mut writer = doubting(&history);
     settle(&mut writer, Duration::from_secs(20));
     writer.accept(window(900 * DAY + SECOND, 900 * DAY + 2 * SECOND));
@@ -256,7 +262,7 @@ fn a_clock_far_ahead_deletes_nothing_until_it_has_been_so_for_hours() {
         );
     }
     assert!(writer.stats().snapshot().deleted_rows > 0);
-    writer.finish();
+    finish(writer, Duration::from_secs(5000 + 6 * 3600));
     let mut query = everything(&[], None);
     query.range.until = at(1000 * DAY);
     let answer = history.reader().usage(&query).unwrap();

@@ -319,8 +319,12 @@ impl Writer {
 
     /// Does the last upkeep and moves the log into the file. If that is cut off, nothing is lost: the
     /// next writer does it.
-    pub(crate) fn close(mut self) {
-        self.keep_up(since_boot());
+    pub(crate) fn close(self) {
+        self.close_at(since_boot());
+    }
+
+    fn close_at(mut self, since_boot: Duration) {
+        self.keep_up(since_boot);
         let checkpoint =
             self.store
                 .connection
