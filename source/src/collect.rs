@@ -54,7 +54,14 @@ impl Collector {
         }
     }
 
-    /// Notes that nobody took these events; the next window says so.
+    /// Everything lost since start, said or not.
+    pub(crate) fn all_losses(&self) -> Losses {
+        let mut losses = self.losses.clone();
+        losses.merge(&self.pending);
+        losses
+    }
+
+    /// Notes that nobody took these events; the next window says so, or the log if it was the last.
     pub(crate) fn not_delivered(&mut self, events: &[Event]) {
         for event in events {
             match event {
@@ -258,8 +265,9 @@ impl Collector {
 
 impl Drop for Collector {
     fn drop(&mut self) {
-        if !self.losses.is_empty() {
-            warn!(source = self.name, losses = ?self.losses.0, "Some usage was lost or not attributed.");
+        let losses = self.all_losses();
+        if !losses.is_empty() {
+            warn!(source = self.name, losses = ?losses.0, "Some usage was lost or not attributed.");
         }
     }
 }

@@ -69,7 +69,7 @@ pub(crate) async fn run(
                 deliver(&mut collector, out.as_mut(), events).await?;
                 if is_last {
                     debug!("Took the last window.");
-                    return Ok(());
+                    return let_go(collector).await;
                 }
             }
             Err(error) => {
@@ -96,6 +96,13 @@ async fn tick(
         .map_err(|panic| error!(%panic, "A tick panicked."))
 }
 
+/// Detaches from the kernel on a thread that may block: it waits for programs that run.
+async fn let_go(collector: Collector) -> Result<(), ()> {
+    tokio::task::spawn_blocking(move || drop(collector))
+        .await
+        .map_err(|panic| error!(%panic, "Detaching from the kernel panicked."))
+}
+
 /// Delivers, or counts what was not; an error if there is nobody to deliver to any more.
 async fn deliver(
     collector: &mut Collector,
@@ -110,6 +117,7 @@ async fn deliver(
             Ok(())
         }
         Err(error @ SendError::Closed) => {
+            collector.not_delivered(&events);
             error!(%error, "The source ends.");
             Err(())
         }

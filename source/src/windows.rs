@@ -150,6 +150,35 @@ mod tests {
         assert_eq!(span(forward), (199_000, 200_000));
     }
 
+    /// The time that windows are measured by stands still while the machine sleeps.
+    #[test]
+    fn whatever_the_clock_does_windows_are_as_long_as_the_machine_ran() {
+        const HOUR: i64 = 3_600_000;
+        // What was added to the clock in each second.
+        let cases: [(&str, &[i64]); 5] = [
+            ("ran", &[0, 0, 0]),
+            ("slept for a night", &[0, 8 * HOUR, 0, 0]),
+            ("jumped back and forward", &[0, -HOUR, 0, HOUR, -HOUR, HOUR]),
+            ("slept and was set back", &[8 * HOUR, -HOUR, 0]),
+            ("was adjusted by a little", &[20, -30, 400, -400]),
+        ];
+        for (clock, steps) in cases {
+            let mut last = clocks(100 * HOUR, 1000);
+            for &step in steps {
+                let wall = last.wall.as_millisecond() + 1000 + step;
+                let now = clocks(wall, last.monotonic_ns / 1_000_000 + 1000);
+                let (start, end) = span(window(last, now));
+                assert_eq!(end, wall, "{clock}");
+                if step.abs() >= HOUR {
+                    assert_eq!(end - start, 1000, "{clock}");
+                } else {
+                    assert_eq!(start, last.wall.as_millisecond(), "{clock}: no gap");
+                }
+                last = now;
+            }
+        }
+    }
+
     #[test]
     fn no_window_is_empty() {
         let same = clocks(5000, 100);

@@ -7,10 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use nettally_source::pipeline::{Event, StreamSink, UsageBatch};
+use nettally_source::pipeline::{Event, ShutdownSignal, StreamSink, UsageBatch};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
-use tracing::error;
+use tracing::{error, info};
 
 use crate::writer::Writer;
 
@@ -23,6 +23,7 @@ const QUEUE_CAPACITY: usize = 64;
 pub struct SqliteSink {
     writer: Writer,
     flush_interval: Duration,
+    too_late: ShutdownSignal,
 }
 
 enum Message {
@@ -35,39 +36,45 @@ impl SqliteSink {
         Self {
             writer,
             flush_interval,
+            too_late: ShutdownSignal::never(),
         }
+    }
+
+    /// Once `too_late` is ready, the end comes as soon as everything is stored. The thread tidies the
+    /// file by itself, and it does no harm if the process ends in it.
+    #[must_use]
+    pub fn tidying_until(self, too_late: ShutdownSignal) -> Self {
+        Self { too_late, ..self }
     }
 
     /// Takes windows for the passing of time, however fast they come: for history that is made up,
     /// such as that of a benchmark. Otherwise a clock that is suddenly far ahead makes nothing old.
     #[must_use]
     pub fn of_simulated_time(self) -> Self {
-        let Self {
-            writer,
-            flush_interval,
-        } = self;
         Self {
-            writer: writer.believing(),
-            flush_interval,
+            writer: self.writer.believing(),
+            ..self
         }
     }
 }
 
 #[async_trait]
 impl StreamSink for SqliteSink {
-    /// Ends after everything is stored and the file is closed. If the future is dropped, the
-    /// thread stores what it was given and ends by itself.
+    /// Ends after everything is stored and the file is closed, or is not closed in time. If the future
+    /// is dropped, the thread stores what it was given and ends by itself.
     async fn run(self: Box<Self>, mut input: BoxStream<'_, Event>) -> Result<(), ()> {
         let Self {
             writer,
             flush_interval,
+            too_late,
         } = *self;
         let (messages, inbox) = mpsc::channel(QUEUE_CAPACITY);
+        let (stored, is_stored) = oneshot::channel::<()>();
         let (finished, has_finished) = oneshot::channel::<()>();
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || {
-                write(writer, inbox);
+                write(writer, inbox, stored);
                 drop(finished);
             })
             .map_err(|error| error!(%error, "The thread that writes the history did not start."))?;
@@ -88,8 +95,16 @@ impl StreamSink for SqliteSink {
             }
         }
         drop(messages);
-        // It is dropped, never sent: that is how one waits for a thread without blocking.
-        let _closed = has_finished.await;
+        // They are dropped, never sent: that is how one waits for a thread without blocking.
+        let _stored = is_stored.await;
+        tokio::select! {
+            biased;
+            _closed = has_finished => {}
+            () = too_late => {
+                info!("All is stored; tidying the history takes longer, and is left to its next start.");
+                return Ok(());
+            }
+        }
         thread
             .join()
             .map_err(|_panic| error!("The thread that writes the history ended by a bug."))
@@ -97,12 +112,14 @@ impl StreamSink for SqliteSink {
 }
 
 /// Runs on the thread until the stream has ended.
-fn write(mut writer: Writer, mut inbox: mpsc::Receiver<Message>) {
+fn write(mut writer: Writer, mut inbox: mpsc::Receiver<Message>, stored: oneshot::Sender<()>) {
     while let Some(message) = inbox.blocking_recv() {
         match message {
             Message::Batch(batch) => writer.accept(batch),
             Message::Flush => writer.flush(),
         }
     }
-    writer.finish();
+    writer.store_last();
+    drop(stored);
+    writer.close();
 }

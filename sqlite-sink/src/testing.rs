@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use nettally_source::pipeline::{
@@ -13,7 +14,7 @@ use tempfile::TempDir;
 use crate::query::{Field, Filter, Order, TimeRange, UsageAnswer, UsageQuery};
 use crate::reader::Reader;
 use crate::store::Store;
-use crate::writer::{HoldLimits, Writer};
+use crate::writer::{HoldLimits, UpkeepLimits, Writer};
 
 /// A database in a folder of its own, gone with the test.
 pub(crate) struct History {
@@ -41,7 +42,13 @@ impl History {
 
     pub(crate) fn writer_of_boot(&self, boot_id: &str, limits: HoldLimits) -> Writer {
         let store = Store::open(&self.path()).unwrap();
-        Writer::new(store, "history".to_owned(), boot_id.to_owned(), limits)
+        // What is rolled up must not depend on how busy the machine is.
+        Writer::new(store, "history".to_owned(), boot_id.to_owned(), limits).upkeeping(
+            UpkeepLimits {
+                rollup: Duration::MAX,
+                retention: Duration::MAX,
+            },
+        )
     }
 
     /// Stores batches and closes the file.

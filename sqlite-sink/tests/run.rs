@@ -14,7 +14,7 @@ use std::path::Path;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use nettally_source::pipeline::{
-    ComponentKey, Event, SinkConfig as _, SinkContext, StreamSink as _,
+    ComponentKey, Event, ShutdownSignal, SinkConfig as _, SinkContext, StreamSink as _,
 };
 use nettally_sqlite_sink::{Reader, StoreError};
 use support::{config, event, open, sent_bytes, until};
@@ -51,6 +51,32 @@ async fn a_clean_stop_stores_everything_and_leaves_one_file() {
     files.sort();
     assert_eq!(files, ["history.db", "history.db.lock"]);
     assert_eq!(sent_bytes(&Reader::open(&path).unwrap()).unwrap(), 10_000);
+}
+
+/// A reader in the middle of its work keeps the log from being moved into the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_is_too_late_waits_for_rows_and_not_for_tidying() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let (sink, stats) = open(&path).unwrap();
+    let reading = rusqlite::Connection::open(&path).unwrap();
+    reading
+        .execute_batch("BEGIN; SELECT count(*) FROM time_window")
+        .unwrap();
+    let (trigger, too_late) = ShutdownSignal::wired();
+    trigger.shut_down();
+    Box::new(sink.tidying_until(too_late))
+        .run(stream::iter((0..3).map(event)).boxed())
+        .await
+        .unwrap();
+    let stats = stats.snapshot();
+    assert_eq!((stats.sent_bytes, stats.rows_held), (30, 0));
+    let error = open(&path).unwrap_err();
+    assert!(matches!(error, StoreError::InUse { .. }), "{error}");
+    drop(reading);
+    // The thread comes to its end all the same.
+    until(async || open(&path).ok()).await;
+    assert_eq!(sent_bytes(&Reader::open(&path).unwrap()).unwrap(), 30);
 }
 
 #[tokio::test(flavor = "multi_thread")]

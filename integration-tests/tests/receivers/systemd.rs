@@ -1,10 +1,11 @@
 //! The unit for systemd: sound, and with rights that suffice.
 
 use std::process::Command;
+use std::time::Duration;
 
 use nettally_integration_tests::harness::compare::expect_exactly;
 use nettally_integration_tests::harness::daemon::{Daemon, Setup, find};
-use nettally_integration_tests::harness::{generator, programs};
+use nettally_integration_tests::harness::{generator, programs, wait};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -38,8 +39,41 @@ fn systemd_has_no_complaints() {
     };
     let ours = UNIT.replace("/usr/bin/nettally", &program);
     assert_eq!(verify(&ours), Vec::<String>::new());
-    let wrong = ours.replace("StateDirectory=", "StateDirektory=");
-    assert_ne!(verify(&wrong), Vec::<String>::new());
+    for (right, wrong) in [
+        ("StateDirectory=", "StateDirektory="),
+        ("ExecReload=/bin/kill", "ExecReload=/bin/kyll"),
+    ] {
+        let wrong = ours.replace(right, wrong);
+        assert_ne!(verify(&wrong), Vec::<String>::new(), "{right}");
+    }
+}
+
+/// `systemctl reload` does what the unit says, and the daemon takes the configuration that it finds.
+#[test]
+fn the_reload_of_the_unit_has_the_configuration_read_again() {
+    let mut daemon = Daemon::start(&Setup::default());
+    let command = setting("ExecReload").replace("$MAINPID", &daemon.pid().to_string());
+    let reload = |result: &str| {
+        let mut words = command.split(' ');
+        let program = words.next().expect("a program");
+        let status = Command::new(program).args(words).status();
+        assert!(status.expect("the program starts").success(), "{command}");
+        wait::until(Duration::from_secs(60), || {
+            let health = daemon.get("/api/v1/health")?;
+            let last = &health["reload"]["last"];
+            (last["result"] == result)
+                .then_some(())
+                .ok_or_else(|| format!("{last:#}\n{}", daemon.log()))
+        });
+    };
+    reload("applied");
+    let good = std::fs::read_to_string(daemon.config()).expect("our own file");
+    std::fs::write(daemon.config(), format!("{good}\nsiinks: {{}}\n")).expect("our own file");
+    reload("refused");
+    // The other commands read it too, and refuse it.
+    std::fs::write(daemon.config(), good).expect("our own file");
+    let truth = generator::run(&["cases", "tcp-v4", "udp-v4"]);
+    expect_exactly(&mut daemon, &truth);
 }
 
 /// What the daemon says that it does not see, without what depends on the machine's load.
@@ -75,7 +109,7 @@ fn the_capabilities_of_the_unit_are_all_that_root_needs() {
     expect_exactly(&mut confined, &truth);
 }
 
-/// Delivery goes on for 50 seconds at the end.
+/// The deadline of 10 seconds, 30 more for a slow disk, and some for who hangs.
 #[test]
 fn systemd_waits_longer_than_delivery_may_take() {
     let seconds: u32 = setting("TimeoutStopSec").parse().expect("seconds");

@@ -126,6 +126,42 @@ fn days_weeks_and_months_are_cut_where_the_place_does() {
 }
 
 #[test]
+fn the_days_on_which_clocks_are_set_have_23_and_25_hours() {
+    let hour = 60 * MINUTE;
+    for (clock, begin, expected) in [
+        (
+            "forward",
+            "2027-03-26T23:00:00Z",
+            [
+                ("2027-03-27", 240),
+                ("2027-03-28", 230),
+                ("2027-03-29", 240),
+            ],
+        ),
+        (
+            "back",
+            "2026-10-23T22:00:00Z",
+            [
+                ("2026-10-24", 240),
+                ("2026-10-25", 250),
+                ("2026-10-26", 240),
+            ],
+        ),
+    ] {
+        let begin: jiff::Timestamp = begin.parse().unwrap();
+        let begin = begin.as_millisecond() - at(0).as_millisecond();
+        let hours: u64 = expected.iter().map(|(_day, sent)| sent / 10).sum();
+        let rows = (0..hours.cast_signed()).map(|n| one_row(begin + n * hour, 1000));
+        let history = History::with(rows.collect());
+        let days = query("Europe/Berlin", CalendarUnit::Day, 1);
+        let answer = history.reader().calendar(&days).unwrap();
+        let expected = expected.map(|(day, sent)| (day.to_owned(), sent));
+        assert_eq!(sent(&answer), expected, "set {clock}");
+        assert_eq!(answer.uncertain, ByteTotals::default(), "set {clock}");
+    }
+}
+
+#[test]
 fn a_month_of_a_place_is_days_between_hours() {
     let history = hours(75);
     let month = query("Europe/Berlin", CalendarUnit::Month, 1);

@@ -1,6 +1,7 @@
 //! Closed buckets hold what their windows moved.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nettally_source::pipeline::UsageBatch;
 use proptest::prelude::*;
@@ -11,7 +12,7 @@ use super::{DAY, MINUTE, NEXT_MINUTE, any_batches, count, one_row};
 use crate::query::{ByteTotals, Field, Filter, SeriesAnswer, SeriesQuery, TimeRange, UsageAnswer};
 use crate::testing::{History, at, batch, everything, second};
 use crate::tier::Tier;
-use crate::writer::Told;
+use crate::writer::{Told, UpkeepLimits};
 
 /// Makes readers find nothing rolled up.
 fn forget_tiers(history: &History) {
@@ -46,6 +47,25 @@ fn a_minute_is_rolled_up_once_it_is_over() {
     );
     assert_eq!(count(&history, "usage_by_hour"), Value::Integer(0));
     assert_eq!(history.ask(&[], "").total.sent_bytes, 410);
+}
+
+#[test]
+fn what_there_is_no_time_to_roll_up_waits_for_the_next_flush_and_is_read_meanwhile() {
+    let history = History::new();
+    let in_a_hurry = UpkeepLimits {
+        rollup: Duration::ZERO,
+        retention: Duration::ZERO,
+    };
+    let mut writer = history.writer().upkeeping(in_a_hurry);
+    for minute in 0..100 {
+        writer.accept(Arc::new(one_row(minute * MINUTE, 1000)));
+    }
+    writer.finish();
+    assert_eq!(count(&history, "usage_by_minute"), Value::Integer(0));
+    assert_eq!(history.ask(&[], "").total.sent_bytes, 1000);
+    history.writer().finish();
+    assert_eq!(count(&history, "usage_by_minute"), Value::Integer(99));
+    assert_eq!(history.ask(&[], "").total.sent_bytes, 1000);
 }
 
 #[test]

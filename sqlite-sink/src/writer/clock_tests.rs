@@ -45,6 +45,12 @@ fn settle(writer: &mut Writer, since_boot: Duration) {
     }
 }
 
+/// Ends; how long the machine really runs is no matter.
+fn finish(mut writer: Writer, since_boot: Duration) {
+    writer.store_last();
+    writer.close_at(since_boot);
+}
+
 fn windows_stored(history: &History) -> Value {
     history.column("SELECT count(*) FROM time_window")[0].clone()
 }
@@ -81,7 +87,7 @@ fn however_the_clock_is_set_every_byte_counts_once() {
             writer.accept(window(*start, *end));
             writer.flush_at(Duration::from_secs(number));
         }
-        writer.finish();
+        finish(writer, Duration::from_secs(windows.len() as u64));
         let sent_bytes = 10 * windows.len() as u64;
         assert_eq!(history.ask(&[], "").total.sent_bytes, sent_bytes, "{clock}");
         assert_eq!(
@@ -106,6 +112,93 @@ fn however_the_clock_is_set_every_byte_counts_once() {
     }
 }
 
+/// Windows as a source makes them: each as long as the time that it ran, and ending when the clock
+/// says so. `steps` are by how much the clock was off after each second.
+fn seconds_of_a_clock(steps: &[i64]) -> Vec<(i64, i64)> {
+    let mut end = 0;
+    let mut windows = Vec::new();
+    for step in steps {
+        end += SECOND + step;
+        windows.push((end - SECOND, end));
+    }
+    windows
+}
+
+#[test]
+fn whatever_the_clock_did_every_tier_has_each_byte_once() {
+    let summer = HOUR;
+    let cases: [(&str, &[i64]); 7] = [
+        ("ran", &[0; 6]),
+        ("slept for a night", &[0, 0, 8 * HOUR, 0, 0]),
+        ("slept often", &[0, HOUR, 0, 2 * HOUR, 3 * HOUR, 0]),
+        ("jumped forward and back", &[0, 5 * HOUR, 0, -5 * HOUR, 0]),
+        (
+            "jumped back and forward, to and fro",
+            &[0, -DAY, 0, DAY, 0, -DAY, DAY, 0],
+        ),
+        (
+            "slept, and was set back when it woke",
+            &[0, 9 * HOUR, 0, -HOUR, 0, 0],
+        ),
+        // A program that sets the clock where a zone should do: an hour twice, an hour never.
+        (
+            "kept local time in UTC",
+            &[0, -summer, 0, 0, summer, 0, summer, 0],
+        ),
+    ];
+    for (clock, steps) in cases {
+        let history = History::new();
+        let mut writer = history.writer().doubting().unwrap();
+        let windows = seconds_of_a_clock(steps);
+        for (number, (start, end)) in (0..).zip(&windows) {
+            writer.accept(window(*start, *end));
+            settle(&mut writer, Duration::from_secs(number));
+        }
+        // Hours and days are over some days later.
+        let later = 3 * DAY;
+        writer.accept(Arc::new(batch(
+            Window {
+                start: at(later),
+                end: at(later + SECOND),
+            },
+            vec![],
+        )));
+        for hours in [0, 7] {
+            settle(&mut writer, Duration::from_secs(3600 * (72 + hours)));
+        }
+        finish(writer, Duration::from_secs(3600 * 80));
+        let sent_bytes = 10 * steps.len() as i64;
+        for view in ["usage", "usage_by_minute", "usage_by_hour", "usage_by_day"] {
+            assert_eq!(
+                history.column(&format!("SELECT sum(sent_bytes) FROM {view}")),
+                [Value::Integer(sent_bytes)],
+                "{clock}: {view}"
+            );
+        }
+        assert_eq!(
+            history.ask(&[], "").total.sent_bytes,
+            sent_bytes.unsigned_abs(),
+            "{clock}"
+        );
+        assert_eq!(
+            history.column(
+                "SELECT count(*) FROM (SELECT start_ms, end_ms FROM time_window
+                                        WHERE end_ms - start_ms <> 1000)"
+            ),
+            [Value::Integer(0)],
+            "{clock}: all windows are of a second"
+        );
+        let mut distinct = windows.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(
+            windows_stored(&history),
+            Value::Integer(distinct.len() as i64),
+            "{clock}: none is there twice"
+        );
+    }
+}
+
 #[test]
 fn summer_time_is_nothing_to_a_history_in_utc() {
     // In Europe clocks go back at 01:00 UTC of 2026-10-25: 02:30 happens twice.
@@ -118,7 +211,7 @@ fn summer_time_is_nothing_to_a_history_in_utc() {
         let start = start + minute * 60 * SECOND;
         writer.accept(window(start, start + SECOND));
     }
-    writer.finish();
+    finish(writer, Duration::from_secs(7200));
     let mut query = everything(&[], None);
     query.range = TimeRange {
         since: "2026-10-25T02:30:00+02:00".parse().unwrap(),
@@ -143,7 +236,7 @@ fn a_clock_far_ahead_deletes_nothing_until_it_has_been_so_for_hours() {
     assert_eq!(windows_stored(&history), Value::Integer(11));
 
     // Nor does a restart make it believed.
-    writer.finish();
+    finish(writer, Duration::from_secs(jumped + 1));
     let mut writer = doubting(&history);
     settle(&mut writer, Duration::from_secs(20));
     writer.accept(window(900 * DAY + SECOND, 900 * DAY + 2 * SECOND));
@@ -169,7 +262,7 @@ fn a_clock_far_ahead_deletes_nothing_until_it_has_been_so_for_hours() {
         );
     }
     assert!(writer.stats().snapshot().deleted_rows > 0);
-    writer.finish();
+    finish(writer, Duration::from_secs(5000 + 6 * 3600));
     let mut query = everything(&[], None);
     query.range.until = at(1000 * DAY);
     let answer = history.reader().usage(&query).unwrap();

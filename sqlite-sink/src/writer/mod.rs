@@ -72,12 +72,22 @@ const FAILURES_PER_LOG_LINE: u64 = 60;
 /// After a failure, storing about so many rows tells whether it works again.
 const ROWS_TO_TRY: usize = 2000;
 
-/// After this long the rest of what is to be rolled up waits for the next flush, so that a file with
-/// much of it, such as one of an older version, keeps taking rows.
-const ROLLUP_BUDGET: Duration = Duration::from_millis(500);
+/// How long the upkeep after a flush may take. The rest waits for the next flush, so that a file with
+/// much to do, such as one of an older version, keeps taking rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UpkeepLimits {
+    pub(crate) rollup: Duration,
+    pub(crate) retention: Duration,
+}
 
-/// The same for what is to be deleted.
-const RETENTION_BUDGET: Duration = Duration::from_millis(250);
+impl Default for UpkeepLimits {
+    fn default() -> Self {
+        Self {
+            rollup: Duration::from_millis(500),
+            retention: Duration::from_millis(250),
+        }
+    }
+}
 
 /// Owns the write connection.
 #[derive(Debug)]
@@ -86,6 +96,7 @@ pub(crate) struct Writer {
     sink: String,
     dimensions: Dimensions,
     limits: HoldLimits,
+    upkeep: UpkeepLimits,
     keep: Keep,
     told: Told,
     held: VecDeque<Arc<UsageBatch>>,
@@ -108,6 +119,7 @@ impl Writer {
             sink,
             dimensions: Dimensions::new(boot_id),
             limits,
+            upkeep: UpkeepLimits::default(),
             keep: Keep::default(),
             told: Told::default(),
             held: VecDeque::new(),
@@ -129,6 +141,13 @@ impl Writer {
     /// Tells apart so much of a minute, hour or day; without, all that the tier may.
     pub(crate) fn telling(mut self, told: Told) -> Self {
         self.told = told;
+        self
+    }
+
+    /// Takes other times for upkeep; without, those of a writer that has a machine to share.
+    #[cfg(test)]
+    pub(crate) fn upkeeping(mut self, upkeep: UpkeepLimits) -> Self {
+        self.upkeep = upkeep;
         self
     }
 
@@ -171,12 +190,20 @@ impl Writer {
     }
 
     fn flush_at(&mut self, since_boot: Duration) {
+        self.store();
+        self.keep_up(since_boot);
+    }
+
+    fn store(&mut self) {
         if !self.store.is_in_place()
             && let Err(error) = self.begin_anew()
         {
             return self.failed(&error, 0.0);
         }
         self.store_held();
+    }
+
+    fn keep_up(&mut self, since_boot: Duration) {
         if self.failures == 0 {
             let now_ms = self.now_ms(since_boot);
             match self.roll_up(now_ms).and_then(|()| self.delete_old(now_ms)) {
@@ -266,9 +293,16 @@ impl Writer {
         }
     }
 
-    /// Stores what is held and moves the log into the file. What still cannot be stored is lost.
+    /// Stores what is held, and leaves the file whole and without a log. What still cannot be stored
+    /// is lost.
     pub(crate) fn finish(mut self) {
-        self.flush();
+        self.store_last();
+        self.close();
+    }
+
+    /// Stores what is held. What still cannot be stored is lost.
+    pub(crate) fn store_last(&mut self) {
+        self.store();
         let given_up = mem::take(&mut self.held);
         if !given_up.is_empty() {
             let rows = rows(&given_up);
@@ -281,6 +315,16 @@ impl Writer {
                 rows, "The last rows could not be stored and are lost."
             );
         }
+    }
+
+    /// Does the last upkeep and moves the log into the file. If that is cut off, nothing is lost: the
+    /// next writer does it.
+    pub(crate) fn close(self) {
+        self.close_at(since_boot());
+    }
+
+    fn close_at(mut self, since_boot: Duration) {
+        self.keep_up(since_boot);
         let checkpoint =
             self.store
                 .connection
@@ -317,7 +361,7 @@ impl Writer {
 
     fn roll_up(&mut self, now_ms: i64) -> rusqlite::Result<()> {
         let begin = Instant::now();
-        while begin.elapsed() < ROLLUP_BUDGET {
+        while begin.elapsed() < self.upkeep.rollup {
             let step_begin = Instant::now();
             let Some(Rolled { rows, saturated }) =
                 rollup::step(&mut self.store.connection, self.told, now_ms)?
@@ -336,7 +380,7 @@ impl Writer {
 
     fn delete_old(&mut self, now_ms: i64) -> rusqlite::Result<()> {
         let begin = Instant::now();
-        while begin.elapsed() < RETENTION_BUDGET {
+        while begin.elapsed() < self.upkeep.retention {
             match retention::step(&mut self.store.connection, &self.keep, now_ms)? {
                 Some(Deleted::Usage(rows)) => {
                     self.stats.update(|stats| stats.deleted_rows += rows);

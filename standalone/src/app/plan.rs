@@ -221,7 +221,7 @@ impl BuildSink for SinkKind {
             Self::Sqlite(config) => {
                 let (sink, stats) = config.open(&key)?;
                 Ok(BuiltSink {
-                    sink: Box::new(sink),
+                    sink: Box::new(sink.tidying_until(ending)),
                     delivery: Some(stats),
                 })
             }
@@ -229,6 +229,7 @@ impl BuildSink for SinkKind {
                 let statsd = Statsd {
                     config: config.clone(),
                     delivered: Arc::default(),
+                    ending,
                 };
                 let (sink, _healthcheck) = statsd.build(SinkContext { key }).await?;
                 Ok(BuiltSink {

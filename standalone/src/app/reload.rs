@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use tracing::error;
 
-use super::face::LiveSink;
+use super::face::{Face, LiveSink};
 use super::plan::{Plan, SinkPlan, SourcePlan};
 use super::running::Running;
 use super::sinks::{Prepared, RunningSink};
@@ -77,14 +77,22 @@ impl Running {
         let mut changes = match replaced {
             Ok(changes) => changes,
             Err(error) => {
-                if face.is_some() {
-                    drop(face);
-                    self.reopen_face().await;
+                match face {
+                    // Its doors took the place of the old ones.
+                    Some(Face::On(opened)) => {
+                        drop(opened);
+                        self.reopen_face().await;
+                    }
+                    // The old ones are still open.
+                    Some(Face::Off) | None => {}
                 }
                 return Err(error);
             }
         };
-        self.deadline = shutdown_deadline;
+        let before = std::mem::replace(&mut self.deadline, shutdown_deadline);
+        if before != shutdown_deadline && !before.is_zero() {
+            changes.0.push("the deadline was changed".to_owned());
+        }
         self.reloads.put_in_force(shown);
         self.databases = databases;
         self.live = live;
@@ -319,7 +327,8 @@ impl Running {
                         changes.0.push(format!("{} was changed", sink.name()));
                     }
                     if let Some(leaving) = sink.replace(plan, prepared, self.deadline) {
-                        self.retiring.spawn(leaving);
+                        let name = format!("{}, as it was before a change,", sink.name());
+                        self.retiring.add(name, leaving);
                     }
                     sink
                 }
@@ -359,7 +368,7 @@ impl Running {
         for mut source in old_sources.into_iter().flatten() {
             changes.0.push(format!("{} was removed", source.name()));
             let deadline = self.deadline;
-            self.retiring.spawn(async move {
+            self.retiring.add(source.name(), async move {
                 if source.finish(deadline).await != Some(Ok(())) {
                     error!("{} did not end as it should.", source.name());
                 }
@@ -369,7 +378,7 @@ impl Running {
         for sink in old.into_iter().flatten() {
             changes.0.push(format!("{} was removed", sink.name()));
             let deadline = self.deadline;
-            self.retiring.spawn(async move {
+            self.retiring.add(sink.name(), async move {
                 let left = sink.finish(deadline).await;
                 left.tell();
             });

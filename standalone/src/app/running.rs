@@ -11,18 +11,22 @@ use futures::FutureExt as _;
 use futures::future::{join_all, select_all};
 use futures::stream::{self, Stream, StreamExt as _};
 use jiff::Timestamp;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
 use super::plan::{ApiPlan, Plan};
+use super::retiring::Retiring;
 use super::server::RunningServer;
-use super::sinks::{Ending, Left, RunningSink};
+use super::sinks::{Ending, HISTORY_GRACE, Left, NOTICE, RunningSink};
 use super::sources::RunningSource;
+use super::watchdog::Watchdog;
 use crate::config::{ReloadResult, Reloads};
 use crate::live::Live;
 use crate::topology::Roster;
 use crate::topology::status::SinkStatus;
+
+/// How much later than the latest end, which the deadline sets, the watchdog comes.
+const STUCK: Duration = Duration::from_secs(5);
 
 /// What whoever runs the program wants of it.
 pub enum Order {
@@ -43,7 +47,7 @@ pub struct Running {
     pub(super) roster: Arc<Roster>,
     pub(super) reloads: Arc<Reloads>,
     /// What was removed or replaced and still delivers.
-    pub(super) retiring: JoinSet<()>,
+    pub(super) retiring: Retiring,
     /// What could not be brought back after a change that failed.
     pub(super) crippled: Vec<String>,
     pub(super) deadline: Duration,
@@ -62,7 +66,7 @@ impl Running {
             databases: Vec::new(),
             roster: Arc::default(),
             reloads: Arc::default(),
-            retiring: JoinSet::new(),
+            retiring: Retiring::default(),
             crippled: Vec::new(),
             deadline: Duration::ZERO,
             started,
@@ -144,7 +148,6 @@ impl Running {
 
     /// Changes what has changed, or nothing if that is not possible.
     async fn reload(&mut self, plan: anyhow::Result<Box<Plan>>) {
-        while self.retiring.try_join_next().is_some() {}
         let outcome = match plan {
             Ok(plan) => self.apply(*plan).await,
             Err(error) => Err(error),
@@ -198,10 +201,14 @@ impl Running {
             mut sources,
             sinks,
             server,
-            mut retiring,
+            retiring,
             deadline,
             ..
         } = self;
+        let _watchdog = Watchdog::start(deadline + HISTORY_GRACE + NOTICE + STUCK, || {
+            error!("The end does not come, as all threads are stuck; what is not stored is lost.");
+            std::process::exit(1);
+        });
         let end = Instant::now() + deadline;
         let left = || end.saturating_duration_since(Instant::now());
         let mut late = Vec::new();
@@ -236,10 +243,8 @@ impl Running {
                     Ending::Late => late.push((name, Some(lost))),
                 }
             }
-            let _all = timeout(left(), async {
-                while retiring.join_next().await.is_some() {}
-            })
-            .await;
+            let retiring = retiring.finish(end).await;
+            late.extend(retiring.into_iter().map(|name| (name, None)));
         };
         let (server, ()) = futures::join!(server, components);
         match server {

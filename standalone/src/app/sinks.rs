@@ -14,12 +14,12 @@ use super::task::Task;
 use crate::topology::status::{QueuedSink, SinkStatus as _};
 use crate::topology::{Delivery, Inlet, Queue};
 
-/// How much longer than the deadline a sink may take that writes to a file of its own: the history
-/// comes first, and a disk answers at last. Below the 90 seconds that systemd waits.
-const HISTORY_GRACE: Duration = Duration::from_secs(30);
+/// How much longer than the deadline a sink may take to store what it holds in a file of its own: the
+/// history comes first, and a disk answers at last. Below the 90 seconds that systemd waits.
+pub(super) const HISTORY_GRACE: Duration = Duration::from_secs(30);
 
 /// How long a task that is stopped may take to notice.
-const NOTICE: Duration = Duration::from_secs(1);
+pub(super) const NOTICE: Duration = Duration::from_secs(1);
 
 /// A sink that is ready to run.
 pub(super) struct Prepared {
@@ -68,6 +68,16 @@ pub(super) struct Worker {
     has_file: bool,
 }
 
+/// What a sink that is late is told.
+#[derive(Clone, Copy)]
+enum WhenLate {
+    /// To give up what it cannot deliver at once, so that it can count it, and to leave everything
+    /// else to whoever comes next.
+    GiveUp,
+    /// Nothing: whoever comes next waits for its file.
+    LetGoOfFile,
+}
+
 /// How a sink ended.
 pub(super) enum Ending {
     InTime(Result<(), ()>),
@@ -76,9 +86,9 @@ pub(super) enum Ending {
 }
 
 impl Worker {
-    /// Waits for the end of a sink whose stream has ended or is about to. Shortly before the deadline
-    /// it is told to give up what it cannot deliver, so that it can count it.
-    async fn finish(self, deadline: Duration) -> Ending {
+    /// Waits for the end of a sink whose stream has ended or is about to. It is told that it is late
+    /// shortly before the deadline.
+    async fn finish(self, deadline: Duration, when_late: WhenLate) -> Ending {
         let Self {
             give_up,
             mut task,
@@ -88,13 +98,22 @@ impl Worker {
         let outcome = match timeout(deadline - reserve, &mut task).await {
             Ok(outcome) => Ok(outcome),
             Err(_elapsed) => {
-                give_up.shut_down();
                 let grace = if has_file {
                     HISTORY_GRACE
                 } else {
                     Duration::ZERO
                 };
-                timeout(reserve + grace, &mut task).await
+                // Dropped, it is told too.
+                let untold = match when_late {
+                    WhenLate::GiveUp => {
+                        give_up.shut_down();
+                        None
+                    }
+                    WhenLate::LetGoOfFile => Some(give_up),
+                };
+                let outcome = timeout(reserve + grace, &mut task).await;
+                drop(untold);
+                outcome
             }
         };
         match outcome {
@@ -154,7 +173,8 @@ impl RunningSink {
         self.queue.hand_over();
         if let Some(worker) = self.worker.take() {
             let delivery = self.status.replace(None);
-            retire(worker, self.name(), &self.status, delivery, deadline).await;
+            let ending = worker.finish(deadline, WhenLate::LetGoOfFile);
+            retire(ending, self.name(), &self.status, delivery).await;
         }
     }
 
@@ -184,7 +204,10 @@ impl RunningSink {
         let delivery = self.status.replace(delivery);
         let before = self.worker.replace(worker)?;
         let (name, status) = (self.name(), Arc::clone(&self.status));
-        Some(async move { retire(before, name, &status, delivery, deadline).await })
+        Some(async move {
+            let ending = before.finish(deadline, WhenLate::GiveUp);
+            retire(ending, name, &status, delivery).await;
+        })
     }
 
     /// Waits for the end, once no source leads here.
@@ -198,7 +221,7 @@ impl RunningSink {
         } = self;
         let lost_before = lost(&status);
         let ending = match worker {
-            Some(worker) => worker.finish(deadline).await,
+            Some(worker) => worker.finish(deadline, WhenLate::GiveUp).await,
             None => {
                 queue.desert();
                 Ending::InTime(Err(()))
@@ -231,15 +254,14 @@ impl Left {
 
 /// Waits for the end of a sink that is replaced, and says what it could not deliver.
 async fn retire(
-    worker: Worker,
+    ending: impl Future<Output = Ending>,
     name: String,
     status: &QueuedSink,
     delivery: Option<Arc<dyn Delivery>>,
-    deadline: Duration,
 ) {
     let discarded = |delivery: &Arc<dyn Delivery>| delivery.counters().discarded;
     let before = delivery.as_ref().map(discarded).unwrap_or_default();
-    let ending = worker.finish(deadline).await;
+    let ending = ending.await;
     let after = delivery.as_ref().map(discarded).unwrap_or_default();
     if let Some(delivery) = &delivery {
         status.retired(delivery);

@@ -3,8 +3,8 @@ mod slow;
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -81,10 +81,18 @@ fn api(address: SocketAddr) -> ApiPlan {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 enum Misbehaving {
     Panics,
     NeverEnds,
+    /// Blocks a thread for as long as the sender lives, and a minute at most.
+    Blocks(Arc<Mutex<std::sync::mpsc::Receiver<()>>>),
+}
+
+impl PartialEq for Misbehaving {
+    fn eq(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
 }
 
 #[async_trait]
@@ -99,7 +107,7 @@ impl BuildSink for Misbehaving {
         _ending: ShutdownSignal,
     ) -> nettally_source::Result<BuiltSink> {
         Ok(BuiltSink {
-            sink: Box::new(*self),
+            sink: Box::new(self.clone()),
             delivery: None,
         })
     }
@@ -112,6 +120,13 @@ impl StreamSink for Misbehaving {
         match *self {
             Self::Panics => panic!("this sink has a bug"),
             Self::NeverEnds => std::future::pending().await,
+            Self::Blocks(gate) => tokio::task::spawn_blocking(move || {
+                let gate = gate.lock().unwrap();
+                // Longer than any end may take, so that waiting for it fails a test.
+                gate.recv_timeout(Duration::from_secs(60)).map_err(drop)
+            })
+            .await
+            .unwrap(),
         }
     }
 }
@@ -353,6 +368,33 @@ async fn who_misses_the_deadline_is_named() {
          (`shutdown_deadline_secs`)"
     );
     assert_eq!(stored(&path), (20, 2));
+}
+
+#[test]
+fn a_sink_that_blocks_a_thread_does_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("n.db");
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
+    let sinks = vec![
+        sink("stuck", Misbehaving::Blocks(Arc::clone(&gate))),
+        history(&path),
+    ];
+    let mut plan = plan(TwoWindows::default(), sinks, folder.path());
+    plan.shutdown_deadline = Duration::from_secs(1);
+    let error = run_to_end(async {
+        let running = start(plan, noon).await?;
+        running.join(async {}).await
+    })
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the sink `stuck` (which loses 20 bytes sent and 2 received) did not end within 1 seconds \
+         (`shutdown_deadline_secs`)"
+    );
+    assert_eq!(stored(&path), (20, 2));
+    assert!(gate.try_lock().is_err(), "its thread is still there");
+    drop(open);
 }
 
 #[tokio::test]

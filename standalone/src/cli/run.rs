@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -46,15 +45,8 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
     };
     let config = file.load(&overrides)?;
     rights::require()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
-    let outcome = runtime.block_on(run(config, file, overrides));
-    // A task that missed the deadline may still hold a thread; it is not waited for.
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    outcome.map(|()| ExitCode::SUCCESS)
+    app::run_to_end(run(config, file, overrides))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn run(config: Config, file: &ConfigFile, overrides: Overrides) -> anyhow::Result<()> {
@@ -82,31 +74,58 @@ async fn heed(
 ) {
     let had_terminal = io::stdin().is_terminal();
     let mut is_stopping = false;
+    // While a change is under way an order waits; the newest takes the place of one that does.
+    let mut waiting = None;
     loop {
-        let code = signals.next().await;
-        let hung_up = code == Signals::HANGUP;
+        let code = tokio::select! {
+            code = signals.next() => code,
+            permit = orders.reserve(), if waiting.is_some() => {
+                match (permit, waiting.take()) {
+                    (Ok(permit), Some(order)) => permit.send(order),
+                    (Ok(_), None) => unreachable!("only asked for if there is one"),
+                    (Err(_ended), _) => return,
+                }
+                continue;
+            }
+        };
         // A terminal that is closed takes along what runs in it.
         let is_gone = had_terminal && !io::stdin().is_terminal();
-        let order = if hung_up && !is_gone {
-            let plan = file
-                .load(&overrides)
-                .map(|config| Box::new(Plan::from(config)));
-            Order::Reload(plan.map_err(anyhow::Error::from))
-        } else if is_stopping {
-            std::process::exit(code);
-        } else {
-            is_stopping = true;
-            Order::Stop
-        };
-        // While a change is under way, further ones wait; an order to stop waits behind one at most.
-        let sending = orders.send(order);
-        if is_stopping {
-            tokio::select! {
-                sent = sending => if sent.is_err() { return },
-                code = signals.next() => std::process::exit(code),
+        match Meaning::of(code, is_gone, is_stopping) {
+            Meaning::Reload => {
+                let plan = file
+                    .load(&overrides)
+                    .map(|config| Box::new(Plan::from(config)));
+                waiting = Some(Order::Reload(plan.map_err(anyhow::Error::from)));
             }
-        } else if sending.await.is_err() {
-            return;
+            Meaning::Stop => {
+                is_stopping = true;
+                waiting = Some(Order::Stop);
+            }
+            Meaning::Exit => std::process::exit(code),
+            Meaning::Nothing => {}
+        }
+    }
+}
+
+/// What a signal means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    Reload,
+    Stop,
+    Exit,
+    Nothing,
+}
+
+impl Meaning {
+    /// `code` is as of [`Signals::next`].
+    fn of(code: i32, terminal_is_gone: bool, is_stopping: bool) -> Self {
+        let is_reload = code == Signals::HANGUP && !terminal_is_gone;
+        match (is_reload, is_stopping) {
+            (true, false) => Self::Reload,
+            (false, false) => Self::Stop,
+            (false, true) => Self::Exit,
+            // What stops has no use for another configuration.
+            (true, true) => Self::Nothing,
         }
     }
 }
@@ -164,5 +183,26 @@ impl Signals {
             _ = hangup.recv() => SignalKind::hangup(),
         };
         128 + kind.as_raw_value()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_signal_to_stop_is_obeyed_at_once() {
+        let terminate = 128 + SignalKind::terminate().as_raw_value();
+        for (code, terminal_is_gone, is_stopping, expected) in [
+            (Signals::HANGUP, false, false, Meaning::Reload),
+            (Signals::HANGUP, true, false, Meaning::Stop),
+            (terminate, false, false, Meaning::Stop),
+            (Signals::HANGUP, false, true, Meaning::Nothing),
+            (Signals::HANGUP, true, true, Meaning::Exit),
+            (terminate, false, true, Meaning::Exit),
+        ] {
+            let meaning = Meaning::of(code, terminal_is_gone, is_stopping);
+            assert_eq!(meaning, expected, "{code} {terminal_is_gone} {is_stopping}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _};
 use nettally_source::{
-    Event, Healthcheck, Problem, Result, Sink, SinkConfig, SinkContext, StreamSink,
+    Event, Healthcheck, Problem, Result, ShutdownSignal, Sink, SinkConfig, SinkContext, StreamSink,
 };
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
@@ -108,6 +108,7 @@ impl SinkConfig for StatsdConfig {
         let statsd = Statsd {
             config: self.clone(),
             delivered: Arc::default(),
+            ending: ShutdownSignal::never(),
         };
         statsd.build(cx).await
     }
@@ -120,6 +121,8 @@ pub struct Statsd {
     pub config: StatsdConfig,
     /// Where it counts.
     pub delivered: Arc<Delivered>,
+    /// Once it is ready, a server that does not read is not waited for any more.
+    pub ending: ShutdownSignal,
 }
 
 #[async_trait]
@@ -129,7 +132,11 @@ impl SinkConfig for Statsd {
     }
 
     async fn build(&self, cx: SinkContext) -> Result<(Sink, Healthcheck)> {
-        let Self { config, delivered } = self;
+        let Self {
+            config,
+            delivered,
+            ending,
+        } = self;
         let address = Address::parse(&config.address)
             .with_context(|| format!("`address` {:?} is none", config.address))
             .map_err(anyhow::Error::into_boxed_dyn_error)?;
@@ -141,6 +148,7 @@ impl SinkConfig for Statsd {
             encoder: Encoder::new(config)?,
             peer,
             delivered: Arc::clone(delivered),
+            ending: ending.clone(),
         };
         Ok((Box::new(sink), async { Ok(()) }.boxed()))
     }
@@ -151,6 +159,7 @@ struct Running {
     encoder: Encoder,
     peer: Peer,
     delivered: Arc<Delivered>,
+    ending: ShutdownSignal,
 }
 
 #[async_trait]
@@ -161,6 +170,7 @@ impl StreamSink for Running {
             encoder,
             peer,
             delivered,
+            ending,
         } = *self;
         let mut sender = Sender::new(peer, &delivered);
         let mut trouble = Trouble::default();
@@ -171,7 +181,12 @@ impl StreamSink for Running {
             };
             let mut failure = None;
             for datagram in encoder.encode(&batch) {
-                failure = sender.send(&datagram).await.err().or(failure);
+                let sent = tokio::select! {
+                    biased;
+                    sent = sender.send(&datagram) => sent,
+                    () = ending.clone() => sender.give_up(&datagram),
+                };
+                failure = sent.err().or(failure);
             }
             trouble.tell(&key, failure, Instant::now());
         }

@@ -101,8 +101,8 @@ impl Delivery for Delivered {
 pub(super) struct Sender<'a> {
     peer: Peer,
     delivered: &'a Delivered,
-    /// What the last datagram held, which the receiving machine may still refuse.
-    last: Sent,
+    /// What the last datagram held, as long as the receiving machine may still refuse it.
+    last: Option<Sent>,
 }
 
 impl<'a> Sender<'a> {
@@ -110,7 +110,7 @@ impl<'a> Sender<'a> {
         Self {
             peer,
             delivered,
-            last: Sent::default(),
+            last: None,
         }
     }
 
@@ -126,7 +126,7 @@ impl<'a> Sender<'a> {
             Err(refused)
                 if refused.kind() == ErrorKind::ConnectionRefused && self.peer.refuses_later() =>
             {
-                self.delivered.refused(self.last);
+                self.refuse_last();
                 let again = self.peer.send(payload).await;
                 self.settle(again, sent).and(Err(refused))
             }
@@ -134,10 +134,26 @@ impl<'a> Sender<'a> {
         }
     }
 
+    /// What was sent last was not delivered. It is only known of the last, and once.
+    fn refuse_last(&mut self) {
+        if let Some(last) = self.last.take() {
+            self.delivered.refused(last);
+        }
+    }
+
+    /// Counts a datagram that there is no time to send.
+    pub(super) fn give_up(&self, datagram: &Datagram) -> std::io::Result<()> {
+        self.delivered.failed(datagram.content);
+        Err(std::io::Error::new(
+            ErrorKind::TimedOut,
+            "the end came before the server read",
+        ))
+    }
+
     fn settle(&mut self, outcome: std::io::Result<()>, sent: Sent) -> std::io::Result<()> {
         match outcome {
             Ok(()) => {
-                self.last = sent;
+                self.last = Some(sent);
                 self.delivered.sent(sent);
                 Ok(())
             }
@@ -146,5 +162,43 @@ impl<'a> Sender<'a> {
                 Err(error)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::UdpSocket;
+
+    use super::*;
+
+    fn datagram(payload: &[u8], sent_bytes: u64) -> Datagram {
+        let content = LossCount {
+            events: 1,
+            sent_bytes,
+            received_bytes: 0,
+        };
+        Datagram {
+            payload: payload.to_owned(),
+            content,
+        }
+    }
+
+    /// A firewall that refuses sending says so both at once and later.
+    #[tokio::test]
+    async fn a_datagram_is_refused_once() {
+        let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        socket.connect(server.local_addr().unwrap()).await.unwrap();
+        let delivered = Delivered::default();
+        let mut sender = Sender::new(Peer::Udp(socket), &delivered);
+        sender.send(&datagram(b"x", 1)).await.unwrap();
+        sender.send(&datagram(b"y", 10)).await.unwrap();
+        for _later in 0..3 {
+            sender.refuse_last();
+        }
+        let Figures {
+            delivered, failed, ..
+        } = delivered.read();
+        assert_eq!((delivered.sent_bytes, failed.sent_bytes), (1, 10));
     }
 }

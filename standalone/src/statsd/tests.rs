@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream;
-use nettally_source::{Event, LossReason, Protocol, Sink, SinkConfig, SinkContext, UsageBatch};
+use nettally_source::{
+    Event, LossReason, Protocol, ShutdownSignal, Sink, SinkConfig, SinkContext, UsageBatch,
+};
 use proptest::prelude::*;
 
 use super::encode::Encoder;
@@ -25,12 +27,17 @@ fn server() -> (UdpSocket, String) {
 }
 
 async fn build(address: &str) -> (Sink, Arc<Delivered>) {
+    build_until(address, ShutdownSignal::never()).await
+}
+
+async fn build_until(address: &str, ending: ShutdownSignal) -> (Sink, Arc<Delivered>) {
     let statsd = Statsd {
         config: StatsdConfig {
             address: address.to_owned(),
             ..StatsdConfig::default()
         },
         delivered: Arc::default(),
+        ending,
     };
     let context = SinkContext {
         key: "statsd".into(),
@@ -260,6 +267,30 @@ async fn counters_by_a_unix_socket_are_exact_and_what_does_not_go_out_is_counted
     run(sink, vec![window(2)]).await;
     let failed = delivered.losses().get(LossReason::SinkFailed);
     assert_eq!((failed.sent_bytes, failed.received_bytes), (100, 10));
+}
+
+/// Each of so many datagrams would be waited for by itself.
+#[tokio::test]
+async fn at_the_end_a_server_that_does_not_read_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("statsd.sock");
+    let server = UnixDatagram::bind(&path).unwrap();
+    let full = UnixDatagram::unbound().unwrap();
+    full.connect(&path).unwrap();
+    full.set_nonblocking(true).unwrap();
+    while full.send(b"full:1|c").is_ok() {}
+    let (trigger, ending) = ShutdownSignal::wired();
+    trigger.shut_down();
+    let (sink, delivered) = build_until(&format!("unix:{}", path.display()), ending).await;
+    let windows =
+        (0..600).map(|second| batch(second, [row("curl", Protocol::Tcp, 1).moved(100, 10)]));
+    let ended = tokio::time::timeout(Duration::from_secs(60), run(sink, windows.collect()));
+    ended
+        .await
+        .expect("it does not wait a second for each of 600");
+    let failed = delivered.losses().get(LossReason::SinkFailed);
+    assert_eq!((failed.sent_bytes, failed.received_bytes), (60_000, 6000));
+    drop(server);
 }
 
 #[test]

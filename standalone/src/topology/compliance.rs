@@ -71,6 +71,10 @@ async fn sinks_deliver_what_they_get_and_say_so() {
             format!("type: http, uri: '{uri}', encoding: native_json, as: metrics"),
             true,
         ),
+        (
+            format!("type: otlp, endpoint: '{uri}', temporality: delta"),
+            true,
+        ),
     ];
     for (options, has_network) in cases {
         println!("{options}");
@@ -98,6 +102,7 @@ async fn sinks_without_a_server_end_well_and_count_what_they_lose() {
         ),
         format!("type: http, uri: 'http://{gone}/', request: {{ retry_attempts: 0 }}"),
         format!("type: http, uri: '{uri}'"),
+        format!("type: otlp, endpoint: '{uri}', temporality: delta"),
     ];
     for options in cases {
         println!("{options}");

@@ -1,7 +1,6 @@
 //! Another plan while everything runs: what has changed is replaced, nothing is lost, and a plan that
 //! cannot be had changes nothing.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicUsize};
 
 use nettally_source::{Event, LossReason, UsageBatch};
@@ -432,6 +431,61 @@ async fn the_page_moves_and_says_what_became_of_the_configuration() {
     assert_eq!(keeping.sent_bytes(), bench.sent_bytes());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn taking_the_page_away_together_with_a_mistake_changes_nothing() {
+    let bench = Bench::new();
+    let keeping = Keeping::new("a");
+    let mut first = bench.plan("all", vec![sink("keeping", keeping.clone())]);
+    first.api = Some(api("127.0.0.1:0".parse().unwrap()));
+    let mut running = start(first, noon).await.unwrap();
+    let page = running.page().unwrap();
+    // The address of the plan as it is now, which is what would be opened again.
+    running.api = Some(api(page));
+    let wrong = bench.plan("all", vec![sink("keeping", keeping.with("bad"))]);
+    assert!(running.apply(wrong).await.is_err());
+    assert_eq!(running.crippled, Vec::<String>::new());
+    ask(page, "/api/v1/health").await;
+    running.join(async {}).await.unwrap();
+    assert_eq!(keeping.sent_bytes(), bench.sent_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_deadline_alone_is_told() {
+    let bench = Bench::new();
+    let keeping = Keeping::new("a");
+    let plan = |seconds| {
+        let mut plan = bench.plan("all", vec![sink("keeping", keeping.clone())]);
+        plan.shutdown_deadline = Duration::from_secs(seconds);
+        plan
+    };
+    let mut running = start(plan(10), noon).await.unwrap();
+    assert_eq!(changes(&mut running, plan(10)).await, "nothing has changed");
+    let said = changes(&mut running, plan(20)).await;
+    assert_eq!(said, "the deadline was changed");
+    running.join(async {}).await.unwrap();
+}
+
+/// What a change took out may still be at work when the end comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_sink_that_misses_the_end_is_named() {
+    let bench = Bench::new();
+    let keeping = Keeping::new("a");
+    let both = vec![
+        sink("keeping", keeping.clone()),
+        sink("hangs", Misbehaving::NeverEnds),
+    ];
+    let mut running = start(bench.plan("all", both), noon).await.unwrap();
+    let mut one = bench.plan("all", vec![sink("keeping", keeping.clone())]);
+    one.shutdown_deadline = Duration::from_secs(1);
+    running.apply(one).await.unwrap();
+    let error = running.join(async {}).await.unwrap_err();
+    assert!(
+        error.to_string().contains("the sink `hangs` did not end"),
+        "{error}"
+    );
+    assert_eq!(keeping.sent_bytes(), bench.sent_bytes());
+}
+
 /// The server that the old configuration named is dead: what waits goes to the new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_a_dead_server_goes_to_the_one_that_is_named_next() {
@@ -454,7 +508,9 @@ async fn what_waits_for_a_dead_server_goes_to_the_one_that_is_named_next() {
         bench.a_while().await;
     }
     changes(&mut running, web(server.uri())).await;
-    while running.retiring.join_next().await.is_some() {}
+    let patience = tokio::time::Instant::now() + Duration::from_secs(60);
+    let late = std::mem::take(&mut running.retiring).finish(patience).await;
+    assert_eq!(late, Vec::<String>::new());
     let status = Arc::clone(&running.sinks[0].status);
     running.join(async {}).await.unwrap();
     let counters = status.counters();
