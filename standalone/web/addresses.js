@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { download } from "./csv.js";
-import { byId, h, setText } from "./dom.js";
+import { breakable, byId, h, setText } from "./dom.js";
 import { bytes, endpoint, rateOrDash } from "./format.js";
 import { HISTORY } from "./model.js";
 import { protocolName } from "./protocols.js";
@@ -110,7 +110,7 @@ class AddressRow {
     [this.received, this.sent] = [number("received"), number("sent")];
     [this.receivedTotal, this.sentTotal] = [number("quiet wide"), number("quiet wide")];
     this.spark = new Spark();
-    const name = h("button", { type: "button", class: "name", title: `The past of ${where}` }, where);
+    const name = h("button", { type: "button", class: "name", title: `The past of ${where}` }, ...breakable(where));
     this.element = h(
       "tr",
       { "data-testid": "address-row", "data-remote": where },

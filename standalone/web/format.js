@@ -55,7 +55,8 @@ export const clock = (date, seconds = true) =>
 /** `192.0.2.1:443`, `[2001:db8::1]:443`. */
 export function endpoint(ip, port) {
   if (ip === null || ip === undefined) return "other";
-  if (port === null || port === undefined) return visible(String(ip));
+  // ICMP has no ports.
+  if (port === null || port === undefined || port === 0) return visible(String(ip));
   return String(ip).includes(":") ? `[${visible(ip)}]:${port}` : `${visible(ip)}:${port}`;
 }
 
