@@ -94,14 +94,19 @@ export class Addresses {
     const wanted = this.sorting.sorted(this.entries.filter(isWanted));
     this.shown = wanted.slice(0, MAX_ROWS);
     place(this.body, this.rows, this.shown, (entry) => new AddressRow(entry, this.onChoose));
-    const none = words === "" ? "Nobody was talked to in the last two minutes." : "No remote fits the search.";
-    setText(byId("addresses-empty"), this.shown.length > 0 ? "" : none);
+    setText(byId("addresses-empty"), this.shown.length > 0 ? "" : emptyWords(filter, words));
     byId("addresses-empty").hidden = this.shown.length > 0;
     const more = wanted.length - this.shown.length;
     const { received_bytes: received, sent_bytes: sent } = this.other;
     const rest = received + sent > 0 ? ` In no row: ${bytes(received)} received, ${bytes(sent)} sent in the last two minutes.` : "";
     setText(byId("addresses-note"), `${more > 0 ? `${more} more; search or sort to see them.` : ""}${rest}`.trim());
   }
+}
+
+function emptyWords({ isCondition, found, problem }, words) {
+  if (isCondition && problem !== "") return "The condition cannot be read.";
+  if (isCondition && found === null) return "Asking…";
+  return words === "" ? "Nobody was talked to in the last two minutes." : "No remote fits the search.";
 }
 
 class AddressRow {

@@ -64,7 +64,13 @@ export function endpoint(ip, port) {
 export const moment = (date, withDate) =>
   withDate ? `${day(date)} ${clock(date, false)}` : clock(date);
 
-export const day = (date) => date.toLocaleDateString([], { day: "numeric", month: "short" });
+/** `3 Oct`; in another year than this `3 Oct 2025`. */
+export const day = (date, now = new Date()) =>
+  date.toLocaleDateString([], {
+    day: "numeric",
+    month: "short",
+    year: date.getFullYear() === now.getFullYear() ? undefined : "numeric",
+  });
 
 /** How a number changed: `+12 %`, `−5 %`, `×3.2`, `new`; empty where there is nothing to say. */
 export function delta(now, before) {
