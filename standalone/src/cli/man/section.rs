@@ -12,24 +12,25 @@ const TOLD: [(&str, &str); 3] = [
         "nettally",
         "\
 Examples:
-  sudo nettally run                     measure; the page is at http://127.0.0.1:9797/
-  nettally top                          who moves how much now
-  nettally report today                 who moved how much today
-  nettally report last 7d --group-by app,remote_ip --where 'protocol=udp'
-  sudo nettally doctor                  what this kernel allows
+  sudo nettally run        measure; it says where its page is
+  nettally top             who moves how much now
+  nettally report today    who moved how much today
+  nettally report last 7d --group-by app,remote_ip --where protocol=udp
+  sudo nettally doctor     what this kernel allows
 
 Files:
-  /etc/nettally/nettally.yaml           the configuration, if there is one
-  /var/lib/nettally/nettally.db         the history: SQLite, its view `usage` has a row per flow
-  /var/lib/nettally/nettally.sock       the HTTP API for programs of this machine
-  /var/lib/nettally/token               what other machines need to use the HTTP API",
+  /etc/nettally/nettally.yaml       the configuration, if there is one
+  /var/lib/nettally/nettally.db     the history: SQLite, see its view usage
+  /var/lib/nettally/nettally.sock   the HTTP API for this machine
+  /var/lib/nettally/token           what other machines need to use it",
     ),
     (
         "nettally-run",
         "\
 Signals:
   SIGINT, SIGTERM   store the last window, then end with exit status 0
-  SIGHUP            read the configuration again; one that cannot be used changes nothing",
+  SIGHUP            read the configuration again; one that cannot be used
+                    changes nothing",
     ),
     (
         "nettally-top",
@@ -49,8 +50,9 @@ Examples:
   nettally top --once --json
 
 Daemon:
-  While `nettally run` runs, its numbers are shown. If it stops, the screen says so and goes on
-  with the next; --once and --json end with exit status 1.",
+  While `nettally run` runs, its numbers are shown. If it stops, the
+  screen says so and goes on with the next; --once and --json end with
+  exit status 1.",
     ),
 ];
 
@@ -97,6 +99,16 @@ fn blocks(text: &str) -> Vec<(String, Vec<&str>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_as_it_is_fits_a_terminal_of_80_columns() {
+        for (page, text) in TOLD {
+            for line in text.lines() {
+                // Seven columns of the 80 are the margin, two are cut off.
+                assert!(line.chars().count() <= 75, "{page}: {line}");
+            }
+        }
+    }
 
     #[test]
     fn help_is_read_in_blocks_and_lines_stay_as_they_are() {
