@@ -63,7 +63,7 @@ fn cells(seen: &Value) -> Vec<Vec<String>> {
     serde_json::from_value(seen.clone()).unwrap_or_else(|error| panic!("{error}: {seen}"))
 }
 
-/// Numbers in cells from `from` on, as the page writes them: `bytes` or `rateOrDash`.
+/// The cells as the page writes them: of each column `bytes`, `rateOrDash`, or nothing for a text.
 fn written(browser: &Browser, rows: Vec<Vec<String>>, formats: &[&str]) -> Vec<Vec<String>> {
     let formats = serde_json::json!(formats);
     let rows = serde_json::json!(rows);
