@@ -361,14 +361,44 @@ fn columns(character: char) -> usize {
 }
 
 #[test]
-fn a_daemon_that_stops_ends_the_screen_with_a_sentence() {
+fn a_daemon_that_stops_is_told_in_words_and_the_next_one_is_followed() {
     let mut daemon = Daemon::start(&Setup::default());
+    let _drip = Drip::start("drip-again", 5_000, Duration::from_millis(10));
     let terminal = top(&daemon, (80, 24), &[]);
-    terminal.until("the table", is_first);
+    terminal.until("the drip", |p| p.contains("drip-again"));
+    for _round in 0..2 {
+        daemon.stop();
+        terminal.until("a sentence", |p| {
+            line(
+                p,
+                &["▲ the daemon has stopped, reconnecting", "no numbers for"],
+            )
+            .is_some()
+                && p.contains("daemon gone")
+        });
+        daemon.restart().expect("as before");
+        let picture = terminal.until("numbers", |p| {
+            selects("daemon rates")(p) && !p.contains("reconnecting")
+        });
+        assert!(picture.contains("drip-again"), "{picture}");
+        terminal.until("the gap", |p| p.contains("nobody measured for"));
+    }
+    // Its health is that of the one that runs now.
+    terminal.press(&["5"]);
+    terminal.until("sinks", |p| p.contains("SINKS") && p.contains("sqlite"));
+    terminal.press(&["q"]);
+    assert_eq!(terminal.end(), "0");
+    assert_eq!(terminal.state(), "0 1", "alternate screen, cursor");
+}
+
+#[test]
+fn lines_for_scripts_end_with_the_daemon_and_say_so() {
+    let mut daemon = Daemon::start(&Setup::default());
+    let terminal = top(&daemon, (80, 24), &["--json"]);
+    terminal.until("a line", |p| p.contains('{'));
     daemon.stop();
     assert_eq!(terminal.end(), "1");
     terminal.until("a sentence", |p| p.contains("the daemon has stopped"));
-    assert_eq!(terminal.state(), "0 1", "alternate screen, cursor");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { download } from "./csv.js";
-import { byId, h, setText } from "./dom.js";
+import { breakable, byId, h, setText } from "./dom.js";
 import { bytes, endpoint, rateOrDash } from "./format.js";
 import { HISTORY } from "./model.js";
 import { protocolName } from "./protocols.js";
@@ -94,8 +94,7 @@ export class Addresses {
     const wanted = this.sorting.sorted(this.entries.filter(isWanted));
     this.shown = wanted.slice(0, MAX_ROWS);
     place(this.body, this.rows, this.shown, (entry) => new AddressRow(entry, this.onChoose));
-    const none = words === "" ? "Nobody was talked to in the last two minutes." : "No remote fits the search.";
-    setText(byId("addresses-empty"), this.shown.length > 0 ? "" : none);
+    setText(byId("addresses-empty"), this.shown.length > 0 ? "" : emptyWords(filter, words));
     byId("addresses-empty").hidden = this.shown.length > 0;
     const more = wanted.length - this.shown.length;
     const { received_bytes: received, sent_bytes: sent } = this.other;
@@ -104,13 +103,19 @@ export class Addresses {
   }
 }
 
+function emptyWords({ isCondition, found, problem }, words) {
+  if (isCondition && problem !== "") return "The condition cannot be read.";
+  if (isCondition && found === null) return "Asking…";
+  return words === "" ? "Nobody was talked to in the last two minutes." : "No remote fits the search.";
+}
+
 class AddressRow {
   constructor({ where, protocol, remote_ip: ip }, onChoose) {
     const number = (more) => h("td", { class: `number ${more}` });
     [this.received, this.sent] = [number("received"), number("sent")];
     [this.receivedTotal, this.sentTotal] = [number("quiet wide"), number("quiet wide")];
     this.spark = new Spark();
-    const name = h("button", { type: "button", class: "name", title: `The past of ${where}` }, where);
+    const name = h("button", { type: "button", class: "name", title: `The past of ${where}` }, ...breakable(where));
     this.element = h(
       "tr",
       { "data-testid": "address-row", "data-remote": where },

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { Chart, indexed, times } from "./chart.js";
 import { download } from "./csv.js";
-import { byId, h, setText } from "./dom.js";
+import { breakable, byId, h, setText } from "./dom.js";
 import { appName, bytes, endpoint, processName, rate, rateOrDash, visible } from "./format.js";
 import { facts } from "./identity.js";
 import { address, conditions, isSame } from "./link.js";
@@ -279,7 +279,7 @@ function remoteRow({ where, protocol, received, sent, isIdle }) {
   return h(
     "tr",
     { class: isIdle ? "idle" : "", "data-testid": "remote-row", "data-remote": where },
-    h("th", { scope: "row" }, where),
+    h("th", { scope: "row" }, ...breakable(where)),
     h("td", { class: "quiet" }, protocolName(protocol)),
     h("td", { class: "number received" }, received),
     h("td", { class: "number sent" }, sent),

@@ -17,6 +17,13 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** The text of an endpoint, which may be broken before its port. */
+export function breakable(where) {
+  const at = where.lastIndexOf(":");
+  const hasPort = at > 0 && (where[at - 1] === "]" || where.indexOf(":") === at);
+  return hasPort ? [where.slice(0, at), h("wbr"), where.slice(at)] : [where];
+}
+
 export const byId = (id) => document.getElementById(id);
 
 function filled(element, attributes, children) {

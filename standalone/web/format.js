@@ -55,7 +55,8 @@ export const clock = (date, seconds = true) =>
 /** `192.0.2.1:443`, `[2001:db8::1]:443`. */
 export function endpoint(ip, port) {
   if (ip === null || ip === undefined) return "other";
-  if (port === null || port === undefined) return visible(String(ip));
+  // ICMP has no ports.
+  if (port === null || port === undefined || port === 0) return visible(String(ip));
   return String(ip).includes(":") ? `[${visible(ip)}]:${port}` : `${visible(ip)}:${port}`;
 }
 
@@ -63,7 +64,13 @@ export function endpoint(ip, port) {
 export const moment = (date, withDate) =>
   withDate ? `${day(date)} ${clock(date, false)}` : clock(date);
 
-export const day = (date) => date.toLocaleDateString([], { day: "numeric", month: "short" });
+/** `3 Oct`; in another year than this `3 Oct 2025`. */
+export const day = (date, now = new Date()) =>
+  date.toLocaleDateString([], {
+    day: "numeric",
+    month: "short",
+    year: date.getFullYear() === now.getFullYear() ? undefined : "numeric",
+  });
 
 /** How a number changed: `+12 %`, `−5 %`, `×3.2`, `new`; empty where there is nothing to say. */
 export function delta(now, before) {

@@ -5,7 +5,7 @@ import { Course } from "./course.js";
 import { download } from "./csv.js";
 import { Detail } from "./detail.js";
 import { byId, setText } from "./dom.js";
-import { bytes, visible } from "./format.js";
+import { bytes, sentence, visible } from "./format.js";
 import { LiveFilter } from "./filter.js";
 import { fits } from "./identity.js";
 import { change, groupBy, grouping, navigate, parameters, select, selection, view } from "./link.js";
@@ -96,7 +96,7 @@ export class Now {
   searchWords() {
     const { filter } = this;
     if (!filter.isCondition) return "";
-    if (filter.problem !== "") return visible(filter.problem);
+    if (filter.problem !== "") return `${sentence(visible(filter.problem))}.`;
     if (filter.found === null) return "Asking…";
     return "Rows that had such traffic in the last two minutes, as far as it is stored; their rates are of all that they move.";
   }

@@ -6,7 +6,7 @@ import { COLOURS, Colours } from "./colours.js";
 import { legendItem } from "./course.js";
 import { download } from "./csv.js";
 import { byId, h, setText } from "./dom.js";
-import { bytes, delta, moment, visible } from "./format.js";
+import { bytes, delta, moment, sentence, visible } from "./format.js";
 import { change, navigate, parameters, view } from "./link.js";
 import { KINDS, PastRows } from "./past-rows.js";
 import { PROTOCOLS, protocolName } from "./protocols.js";
@@ -119,8 +119,16 @@ export class Past {
       if (asked === this.asked) this.draw(series, seriesBefore, usage, usageBefore);
     } catch (error) {
       if (asked !== this.asked) return;
-      setText(byId("past-problem"), error.code === null ? "nettally does not answer; what is below is what it said last." : visible(error.message));
+      this.drawProblem(error);
     }
+  }
+
+  /** Says why there is no answer, and what the numbers below are then. */
+  drawProblem({ code, message }) {
+    const why = code === null ? "nettally does not answer" : sentence(visible(message));
+    const hasNumbers = this.table.answer !== undefined;
+    setText(byId("past-problem"), hasNumbers ? `${why}. What is below is the answer before.` : `${why}.`);
+    if (!hasNumbers) setText(byId("past-empty"), "There is nothing to show: the question was not answered.");
   }
 
   /** What is of the time before is null until it is known. */

@@ -59,8 +59,9 @@ export function rangeOf(given, now) {
   return { preset, words, since, until, before: { ...earlier, words: before } };
 }
 
-/** Whether the times of a span need their date. */
-export const hasDates = (since, until) => until - since > DAY || midnight(new Date(since)) < midnight(new Date(until - 1));
+/** Whether the times of a span need their date: all but those of today do. */
+export const hasDates = (since, until, now = new Date()) =>
+  until - since > DAY || midnight(new Date(since)) < midnight(now) || midnight(new Date(until - 1)) > midnight(now);
 
 /** What `input type=datetime-local` takes. */
 export function localText(date) {

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { download } from "./csv.js";
 import { byId, h } from "./dom.js";
-import { bytes, duration, sentence, visible } from "./format.js";
+import { bytes, duration, plural, sentence, visible } from "./format.js";
 import { view } from "./link.js";
 import { degradationItem, lossItem } from "./notices.js";
 
@@ -83,9 +83,11 @@ function measured({ status, backend, kernel, version, started, uptime_secs: upti
     ["Running for", `${duration(uptime)}, since ${new Date(started).toLocaleString()}`],
   ];
   for (const { name, windows, flows, flows_capacity: capacity, drain_ms: drain } of sources) {
-    facts.push([`Source ${name}`, `${windows} windows; ${flows} of ${capacity} flows in the last; read in ${drain.toFixed(1)} ms`]);
+    facts.push([`Source ${name}`, `${plural(windows, "window")}; ${flows} of ${capacity} flows in the last; read in ${drain.toFixed(1)} ms`]);
   }
-  for (const [name, value] of Object.entries(live ?? {})) facts.push([`Kept for Now: ${name.replaceAll("_", " ")}`, shown(name, value)]);
+  const { stream = {}, ...kept } = live ?? {};
+  for (const [name, value] of figures(kept)) facts.push([`Kept for Now: ${name}`, value]);
+  for (const [name, value] of figures(stream)) facts.push([`Streams: ${name}`, value]);
   return facts.map(([name, value]) => [name, visible(String(value))]);
 }
 

@@ -18,6 +18,17 @@ pub struct Browser {
     session: String,
 }
 
+/// One thing that a pointer does. What is pressed stays so from one call to the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pointer {
+    /// To these CSS pixels of what is seen of the page.
+    Move(f64, f64),
+    /// The first button is pressed.
+    Down,
+    /// It is let go.
+    Up,
+}
+
 impl Browser {
     /// Starts `chromedriver` and, through it, a browser.
     ///
@@ -98,6 +109,23 @@ impl Browser {
             .flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key })))
             .collect();
         let source = json!({ "type": "key", "id": "keyboard", "actions": actions });
+        self.command("actions", &json!({ "actions": [source] }));
+    }
+
+    /// Does with a mouse what a person would, one thing after another.
+    ///
+    /// # Panics
+    /// The browser refuses.
+    pub fn point(&self, acts: &[Pointer]) {
+        let act = |act: &Pointer| match *act {
+            Pointer::Move(x, y) => json!({ "type": "pointerMove", "duration": 10,
+                "x": x.round(), "y": y.round(), "origin": "viewport" }),
+            Pointer::Down => json!({ "type": "pointerDown", "button": 0 }),
+            Pointer::Up => json!({ "type": "pointerUp", "button": 0 }),
+        };
+        let actions: Vec<Value> = acts.iter().map(act).collect();
+        let source = json!({ "type": "pointer", "id": "mouse", "actions": actions,
+            "parameters": { "pointerType": "mouse" } });
         self.command("actions", &json!({ "actions": [source] }));
     }
 

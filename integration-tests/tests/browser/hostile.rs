@@ -1,15 +1,14 @@
 //! Any process may call itself anything.
 
-use std::path::Path;
 use std::time::Duration;
 
 use nettally_integration_tests::harness::browser::Browser;
 use nettally_integration_tests::harness::daemon::{Daemon, Setup};
 use nettally_integration_tests::harness::generator::Drip;
 use nettally_integration_tests::harness::wait;
-use tempfile::TempDir;
 
-use super::{PATIENCE, click, open, until};
+use super::downloads::saved;
+use super::{PATIENCE, open, until};
 
 /// Names, and how they are to be seen. A name has 15 bytes at most; the command line has it whole.
 const NAMES: [(&str, &str); 4] = [
@@ -18,23 +17,6 @@ const NAMES: [(&str, &str); 4] = [
     ("=cmd()", "=cmd()"),
     ("\u{202e}b\u{1b}[31m\u{7}", "\\u{202e}b\\u{1b}[31m\\u{7}"),
 ];
-
-/// The file that a click makes the browser store.
-fn saved(browser: &Browser, name: &str) -> String {
-    let directory = TempDir::new().expect("a directory for the test");
-    browser.save_files_in(directory.path());
-    click(browser, name);
-    wait::until(PATIENCE, || file_in(directory.path()))
-}
-
-fn file_in(directory: &Path) -> Result<String, String> {
-    std::fs::read_dir(directory)
-        .expect("our own directory")
-        .map(|entry| entry.expect("our own directory").path())
-        .find(|path| path.extension().is_some_and(|end| end == "csv"))
-        .map(|path| std::fs::read_to_string(path).expect("the browser wrote it"))
-        .ok_or_else(|| "no file".to_owned())
-}
 
 #[test]
 fn hostile_names_are_text_in_every_view_and_no_formula_in_any_file() {

@@ -2,6 +2,8 @@
 //!
 //! - [`live`]: rates follow what is sent.
 //! - [`views`]: every view by keys, clicks and address; its numbers are those of the API.
+//! - [`pointer`]: dragging over the chart, and the buttons of the protocols.
+//! - [`downloads`]: CSV files have what is on the screen.
 //! - [`hostile`]: names and command lines of processes are text, in every view and in CSV files.
 //! - [`absence`]: the page says that the daemon is gone, and finds it again.
 //! - [`cost`]: what the page weighs, how soon it is seen, and that its memory does not grow.
@@ -10,8 +12,10 @@
 
 mod absence;
 mod cost;
+mod downloads;
 mod hostile;
 mod live;
+mod pointer;
 #[cfg(feature = "screenshots")]
 mod screenshots;
 mod views;

@@ -28,7 +28,7 @@ use nettally_source::SourceConfig;
 use nettally_sqlite_sink::Filter;
 
 use crate::client::Daemon;
-use feed::Feed;
+use feed::{Feed, WhenGone};
 use model::settings::Settings;
 use model::sieve::Sieve;
 use stop::StopSignals;
@@ -61,14 +61,20 @@ pub async fn run(source: &dyn SourceConfig, options: TopOptions) -> anyhow::Resu
     options.show(feed, signals).await
 }
 
-/// Runs `nettally top` with the numbers of a daemon.
+/// Runs `nettally top` with the numbers of a daemon. The screen stays if the daemon ends, and goes on
+/// with the next.
 ///
 /// # Errors
-/// As [`run`], and if the daemon ends.
+/// As [`run`], and if the daemon ends before what is printed is whole.
 pub async fn attach(daemon: Daemon, options: TopOptions) -> anyhow::Result<()> {
     let options = options.checked()?;
     let signals = StopSignals::listen()?;
-    let feed = Feed::attach(daemon).await?;
+    let when_gone = if options.once || options.json {
+        WhenGone::End
+    } else {
+        WhenGone::Reconnect
+    };
+    let feed = Feed::attach(daemon, when_gone).await?;
     options.show(feed, signals).await
 }
 

@@ -95,7 +95,9 @@ async fn interact(
                 let Some(received) = received else {
                     return Ok(End::FeedEnded);
                 };
-                last_update = Instant::now();
+                if !matches!(received, Update::Link(_)) {
+                    last_update = Instant::now();
+                }
                 read_feed(model, feed, received);
                 stale = true;
             }
@@ -107,7 +109,7 @@ async fn interact(
             }
             _ = watch.tick() => {
                 let silent_for = Some(last_update.elapsed())
-                    .filter(|&silent_for| silent_for > interval * 3 + WATCH);
+                    .filter(|&it| model.absence.is_some() || it > interval * 3 + WATCH);
                 stale |= silent_for != model.silent_for;
                 update(model, Message::Silent(silent_for));
             }
@@ -191,6 +193,10 @@ fn read_key(model: &mut Model, event: Option<std::io::Result<Event>>) -> anyhow:
 
 fn read_feed(model: &mut Model, feed: &Feed, received: Update) {
     match received {
+        Update::Link(link) => {
+            update(model, Message::Link(link));
+            return;
+        }
         Update::Health(report) => update(model, Message::Health(report)),
         Update::Usage(delivery) => {
             update(model, Message::Usage(delivery));

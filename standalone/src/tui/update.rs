@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use nettally_source::{HealthReport, ProcessId};
 
-use super::feed::Delivery;
+use super::feed::{Delivery, Link};
 use super::keys::{Action, Side, Step, Turn, action};
 use super::model::chart::Past;
 use super::model::daemon::DaemonHealth;
@@ -25,6 +25,8 @@ pub(crate) enum Message {
     Resize(Size),
     Usage(Delivery),
     Health(Arc<HealthReport>),
+    /// The daemon is gone, or back.
+    Link(Link),
     /// The daemon has said how it is.
     Daemon(Box<DaemonHealth>),
     /// The daemon has said what it remembers.
@@ -50,6 +52,12 @@ pub(crate) fn update(model: &mut Model, message: Message) {
         Message::Resize(size) => model.size = size,
         Message::Usage(Delivery { batch, windows }) => model.ledger.read(&batch, windows),
         Message::Health(report) => model.health = Some(report),
+        Message::Link(Link::Lost(reason)) => {
+            model.absence = Some(reason);
+            model.daemon = None;
+            model.ledger.interrupt();
+        }
+        Message::Link(Link::Restored) => model.absence = None,
         Message::Daemon(health) => model.daemon = Some(*health),
         Message::Past(subject, past) => model.past = Some((subject, past)),
         Message::Gone(ids) => model.ledger.mark_gone(&ids),

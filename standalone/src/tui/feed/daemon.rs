@@ -1,6 +1,7 @@
 //! Numbers of a daemon that runs on its own: what moves, how it is, and what it remembers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -8,8 +9,8 @@ use nettally_source::{Event, EventSink as _, SendError, ShutdownSignal};
 use nettally_sqlite_sink::Field;
 use serde::Deserialize;
 
-use super::mailbox::Outlet;
-use crate::client::{Daemon, Lines};
+use super::mailbox::{Link, Outlet};
+use crate::client::{Absence, Daemon, Lines};
 use crate::encode::wire;
 use crate::tui::model::Subject;
 use crate::tui::model::amount::Bytes;
@@ -17,20 +18,74 @@ use crate::tui::model::chart::Past;
 use crate::tui::model::daemon::DaemonHealth;
 use crate::tui::model::processes::RowKey;
 
+/// What is asked of a daemon's stream.
+pub(super) const EVENTS: &str = "format=events";
+
 /// Seconds between two points of the past.
 const STEP: &str = "30s";
 
-/// Hands on what the daemon says, until `shutdown` or its end.
+/// Between two looks whether a daemon that was gone is back.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What to do if the daemon ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhenGone {
+    /// End with an error: a script wants to know.
+    End,
+    /// Say so, and go on with the next daemon that listens there: a person watches.
+    Reconnect,
+}
+
+/// Hands on what the daemon says, until `shutdown`, or until its end if that is wanted.
 pub(super) async fn follow(
+    daemon: Arc<Daemon>,
     mut lines: Lines,
+    when_gone: WhenGone,
     mut outlet: Outlet,
     mut shutdown: ShutdownSignal,
+) -> anyhow::Result<()> {
+    loop {
+        match (hand_on(lines, &mut outlet, &mut shutdown).await, when_gone) {
+            (Ok(()), _) => return Ok(()),
+            (Err(error), WhenGone::End) => return Err(error),
+            (Err(error), WhenGone::Reconnect) => outlet.tell(Link::Lost(format!("{error:#}"))),
+        }
+        tokio::select! {
+            again = reconnect(&daemon, &outlet) => lines = again,
+            () = &mut shutdown => return Ok(()),
+        }
+        outlet.tell(Link::Restored);
+    }
+}
+
+/// Tries until there is a daemon. What is wrong beyond that nobody listens is told.
+async fn reconnect(daemon: &Daemon, outlet: &Outlet) -> Lines {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        match Daemon::find(Some(daemon.socket())).await {
+            Ok(back) => match back.stream(EVENTS).await {
+                Ok(lines) => return lines,
+                Err(error) => outlet.tell(Link::Lost(format!("{error:#}"))),
+            },
+            Err(Absence::NotConfigured | Absence::Nobody(_)) => {}
+            Err(absence @ (Absence::Denied(_) | Absence::Failed(..))) => {
+                outlet.tell(Link::Lost(absence.to_string()));
+            }
+        }
+    }
+}
+
+/// Hands on what one daemon says, until `shutdown`; its end is an error.
+async fn hand_on(
+    mut lines: Lines,
+    outlet: &mut Outlet,
+    shutdown: &mut ShutdownSignal,
 ) -> anyhow::Result<()> {
     let mut reader = wire::Reader::default();
     loop {
         let lines = tokio::select! {
             lines = lines.next() => lines?,
-            () = &mut shutdown => return Ok(()),
+            () = &mut *shutdown => return Ok(()),
         };
         let Some(lines) = lines else {
             anyhow::bail!("the daemon has stopped");

@@ -27,6 +27,17 @@ pub(crate) enum Update {
     Usage(Delivery),
     /// The newest state of the source.
     Health(Arc<HealthReport>),
+    /// The daemon is gone, or back.
+    Link(Link),
+}
+
+/// Whether the daemon that is followed is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// It is not; in words, why.
+    Lost(String),
+    /// It, or another in its place, is there again.
+    Restored,
 }
 
 /// A mailbox for up to `capacity` windows.
@@ -50,6 +61,7 @@ struct Shared {
 struct State {
     windows: VecDeque<Delivery>,
     health: Option<Arc<HealthReport>>,
+    link: Option<Link>,
     outlet_gone: bool,
     mailbox_gone: bool,
 }
@@ -88,6 +100,12 @@ impl Outlet {
         self.0.arrived.notify_one();
         Ok(())
     }
+
+    /// Tells whether the daemon is there; only the newest is kept.
+    pub(super) fn tell(&self, link: Link) {
+        self.0.state().link = Some(link);
+        self.0.arrived.notify_one();
+    }
 }
 
 #[async_trait]
@@ -115,6 +133,9 @@ impl Mailbox {
         loop {
             {
                 let mut state = self.0.state();
+                if let Some(link) = state.link.take() {
+                    return Some(Update::Link(link));
+                }
                 if let Some(report) = state.health.take() {
                     return Some(Update::Health(report));
                 }
@@ -196,6 +217,23 @@ mod tests {
         };
         assert_eq!(report.windows, 2);
         assert!(mailbox.next().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn that_the_daemon_is_gone_is_told_before_the_windows_that_wait() {
+        let (mut outlet, mut mailbox) = mailbox(1);
+        let event = Event::Usage(Arc::new(batch(0, vec![])));
+        outlet.send_batch(vec![event]).await.unwrap();
+        for link in [Link::Restored, Link::Lost("stopped".to_owned())] {
+            outlet.tell(link);
+        }
+        drop(outlet);
+        let Some(Update::Link(Link::Lost(reason))) = mailbox.next().await else {
+            panic!("not told")
+        };
+        assert_eq!(reason, "stopped");
+        assert_eq!(sent(mailbox.next().await), (1, 0));
+        assert!(mailbox.next().await.is_none());
     }
 
     #[tokio::test]

@@ -18,8 +18,9 @@ use super::model::chart::Past;
 use super::model::daemon::DaemonHealth;
 use super::model::{Origin, Subject};
 use crate::client::Daemon;
+pub(crate) use daemon::WhenGone;
 use mailbox::Mailbox;
-pub(crate) use mailbox::{Delivery, Update, mailbox};
+pub(crate) use mailbox::{Delivery, Link, Update, mailbox};
 pub(crate) use merge::merge;
 
 /// Windows that wait for a late screen before they are merged.
@@ -68,16 +69,23 @@ impl Feed {
         })
     }
 
-    /// Follows a daemon.
-    pub(crate) async fn attach(daemon: Daemon) -> anyhow::Result<Self> {
-        let lines = daemon.stream("format=events").await?;
+    /// Follows a daemon, and, if that is wanted, the one that comes after it.
+    pub(crate) async fn attach(daemon: Daemon, when_gone: WhenGone) -> anyhow::Result<Self> {
+        let lines = daemon.stream(daemon::EVENTS).await?;
+        let daemon = Arc::new(daemon);
         let (outlet, mailbox) = mailbox(PENDING_WINDOWS);
         let (stop, shutdown) = ShutdownSignal::wired();
         Ok(Self {
             mailbox,
             stop: Some(stop),
-            task: tokio::spawn(daemon::follow(lines, outlet, shutdown)),
-            daemon: Some(Arc::new(daemon)),
+            task: tokio::spawn(daemon::follow(
+                Arc::clone(&daemon),
+                lines,
+                when_gone,
+                outlet,
+                shutdown,
+            )),
+            daemon: Some(daemon),
         })
     }
 

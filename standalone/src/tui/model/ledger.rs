@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use nettally_source::{Process, ProcessId, Protocol, Remote, UsageBatch, Window};
 
 use super::amount::{Bytes, Tally};
@@ -40,6 +40,11 @@ pub(crate) struct Ledger {
     pub(crate) span: Option<Window>,
     /// Seconds in the newest window.
     pub(crate) window_secs: f64,
+    /// Whether the next gap between two windows is one in which nobody measured, and not a clock that
+    /// was set.
+    interrupted: bool,
+    /// All such gaps.
+    unmeasured: SignedDuration,
 }
 
 /// What processes moved that are no longer on the list.
@@ -102,6 +107,13 @@ impl Ledger {
         self.merged_windows += windows.saturating_sub(1);
         let Window { start, end } = batch.window;
         self.window_secs = end.duration_since(start).as_secs_f64();
+        if let Some(before) = self.span
+            && self.interrupted
+            && start > before.end
+        {
+            self.unmeasured += start.duration_since(before.end);
+            self.interrupted = false;
+        }
         self.span = Some(Window {
             start: self.started().unwrap_or(start),
             end,
@@ -157,6 +169,17 @@ impl Ledger {
             }
             !faded
         });
+    }
+
+    /// The daemon has ended; the windows of the next begin later.
+    pub(crate) fn interrupt(&mut self) {
+        self.interrupted = true;
+    }
+
+    /// Whole seconds since the first window in which nobody measured, as between the end of a daemon
+    /// and its next start.
+    pub(crate) fn unmeasured_secs(&self) -> i64 {
+        self.unmeasured.as_secs()
     }
 
     /// When the first window began.
@@ -296,6 +319,22 @@ mod tests {
         read(&mut ledger, 2, vec![tcp(&curl, "192.0.2.1:443", 1, 0)]);
         assert_eq!(ledger.processes[&curl.id].gone_windows, None);
         assert_eq!(ledger.processes[&curl.id].idle_windows, 0);
+    }
+
+    #[test]
+    fn only_the_gap_between_two_daemons_is_time_in_which_nobody_measured() {
+        let mut ledger = Ledger::default();
+        read(&mut ledger, 0, vec![]);
+        // The clock was set.
+        read(&mut ledger, 3600, vec![]);
+        assert_eq!(ledger.unmeasured_secs(), 0);
+        ledger.interrupt();
+        // The last window of the first.
+        read(&mut ledger, 3601, vec![]);
+        assert_eq!(ledger.unmeasured_secs(), 0);
+        read(&mut ledger, 3612, vec![]);
+        read(&mut ledger, 3620, vec![]);
+        assert_eq!(ledger.unmeasured_secs(), 10);
     }
 
     #[test]

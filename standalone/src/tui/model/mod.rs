@@ -54,6 +54,8 @@ pub(crate) struct Model {
     pub(crate) size: Size,
     /// For how long nothing has come, if that is longer than it should be.
     pub(crate) silent_for: Option<Duration>,
+    /// Why the daemon is gone, in words; `None` while it is there, and without one.
+    pub(crate) absence: Option<String>,
     pub(crate) quit: bool,
 }
 
@@ -183,6 +185,7 @@ impl Model {
             health_scroll: 0,
             size,
             silent_for: None,
+            absence: None,
             quit: false,
         }
     }

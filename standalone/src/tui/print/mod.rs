@@ -62,6 +62,7 @@ async fn gather(
     let mut gathered: Option<Delivery> = None;
     loop {
         match feed.next().await? {
+            Update::Link(_) => {}
             Update::Health(report) => health = Some(report),
             Update::Usage(next) => {
                 let so_far = match gathered.take() {
@@ -104,6 +105,8 @@ pub(crate) async fn lines(
         };
         match update {
             None => break,
+            // Whoever reads lines is told of the daemon's end by the exit status.
+            Some(Update::Link(_)) => {}
             Some(Update::Health(report)) => health = Some(report),
             Some(Update::Usage(mut delivery)) => {
                 sift(&mut delivery, filter.as_ref());

@@ -47,7 +47,13 @@ pub(super) fn title(model: &Model, area: Rect, buffer: &mut Buffer, theme: Theme
         Origin::Own => "own",
         Origin::Daemon => "daemon",
     };
-    let mut words = vec![origin.to_owned()];
+    let mut words = Vec::new();
+    if model.absence.is_some() {
+        right.push(Span::styled("daemon gone", theme.warning()));
+        right.push(Span::raw(" "));
+    } else {
+        words.push(origin.to_owned());
+    }
     match model.tab {
         Tab::Processes => words.extend([measure.to_owned(), grouping.to_owned()]),
         Tab::Remotes | Tab::Process => words.push(measure.to_owned()),

@@ -84,6 +84,10 @@ fn lines(model: &Model, total: Bytes, theme: Theme) -> Vec<Line<'static>> {
             let words = "own collector: no sinks, no database; `nettally run` has them";
             lines.push(Line::styled(words, theme.quiet()));
         }
+        (Origin::Daemon, None) if model.absence.is_some() => {
+            let words = "the daemon is gone; what is told here is from before";
+            lines.push(Line::styled(words, theme.warning()));
+        }
         (Origin::Daemon, None) => lines.push(Line::styled("asking the daemon", theme.quiet())),
         (Origin::Daemon, Some(daemon)) => daemon::tell(daemon, &mut lines, theme),
     }

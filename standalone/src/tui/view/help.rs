@@ -11,9 +11,9 @@ use crate::tui::keys::BINDINGS;
 /// What the words of the table mean, where there is room for it.
 const WORDS: [&str; 4] = [
     "Filter: a text, or as report --where: protocol=udp and remote_ip in 10.0.0.0/8",
-    "Bytes: payload at the socket. TREND: last 60 windows. SHARE: of the total. REM:",
-    "number of remotes. Dimmed: ended, soon in \"exited\". Rows, \"exited\" and \"not shown\"",
-    "sum up to the total; packet is beside it. Totals off: bytes are missing.",
+    "Bytes: payload at the socket. TREND: last 60 windows. SHARE: of the total.",
+    "REM: number of remotes. Dimmed: ended, soon in \"exited\". Rows, \"exited\" and",
+    "\"not shown\" sum up to the total; packet is beside it. Totals off: bytes missing.",
 ];
 
 /// Draws it.

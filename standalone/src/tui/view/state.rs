@@ -63,8 +63,15 @@ fn state(model: &Model) -> (Mood, Vec<String>) {
     let merged = model.ledger.merged_windows;
     let merged = (merged > 0).then(|| format!("{merged} windows merged"));
     let mut problems = Vec::new();
+    if let Some(absence) = &model.absence {
+        problems.push(format!("{}, reconnecting", printable(absence)));
+    }
     if let Some(silent_for) = model.silent_for {
         problems.push(format!("no numbers for {} s", silent_for.as_secs()));
+    }
+    let unmeasured = model.ledger.unmeasured_secs();
+    if unmeasured > 0 {
+        problems.push(format!("nobody measured for {unmeasured} s"));
     }
     if let Some(health) = &model.health {
         problems.extend(problems_of(health));

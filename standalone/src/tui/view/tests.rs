@@ -9,7 +9,7 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 
 use super::*;
-use crate::tui::feed::Delivery;
+use crate::tui::feed::{Delivery, Link};
 use crate::tui::model::amount::Bytes;
 use crate::tui::model::chart::{Past, Span};
 use crate::tui::model::settings::{Grouping, Identity, Measure, Protocols};
@@ -446,4 +446,37 @@ fn every_size_can_be_drawn() {
             }
         }
     }
+}
+
+/// The line about the state, of 80 columns.
+fn state_line(model: &Model) -> String {
+    let picture = terminal(model, (80, 24), Theme::Plain)
+        .backend()
+        .to_string();
+    picture.lines().nth(3).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_daemon_that_is_gone_is_told_in_words_and_so_is_the_time_that_nobody_measured() {
+    let mut model = attached(Subject::Everybody);
+    let last = model.ledger.span.unwrap().end.as_second() - 1_790_000_000;
+    let lost = Link::Lost("the daemon has stopped".to_owned());
+    update(&mut model, Message::Link(lost));
+    let silent = std::time::Duration::from_secs(12);
+    update(&mut model, Message::Silent(Some(silent)));
+    let picture = terminal(&model, (80, 24), Theme::Plain)
+        .backend()
+        .to_string();
+    assert!(picture.contains("daemon gone"), "{picture}");
+    let told = state_line(&model);
+    assert!(
+        told.contains("▲ the daemon has stopped, reconnecting · no numbers for 12 s"),
+        "{told}"
+    );
+
+    update(&mut model, Message::Link(Link::Restored));
+    update(&mut model, Message::Silent(None));
+    read(&mut model, last + 30, vec![], 1);
+    let told = state_line(&model);
+    assert!(told.contains("▲ nobody measured for 30 s"), "{told}");
 }
