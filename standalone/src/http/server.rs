@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hyper::Method;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -119,6 +120,10 @@ where
         let answered = service_fn(move |mut request: hyper::Request<Incoming>| {
             if let Some(peer) = peer {
                 request.extensions_mut().insert(peer);
+            }
+            // Of what answers GET, the head alone: hyper knows what was asked, and sends no body.
+            if request.method() == Method::HEAD {
+                *request.method_mut() = Method::GET;
             }
             let answering = connection.answering();
             let response = service.call(request);

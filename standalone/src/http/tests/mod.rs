@@ -5,6 +5,7 @@ mod answers;
 mod database;
 mod document;
 mod figures;
+mod head;
 mod live;
 mod page;
 mod refusals;
