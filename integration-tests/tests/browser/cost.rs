@@ -68,7 +68,7 @@ fn windows(daemon: &Daemon) -> u64 {
 #[test]
 fn a_page_that_stays_open_does_not_grow() {
     let seconds = std::env::var("NETTALLY_PAGE_SECONDS")
-        .map_or(30, |text| text.parse().expect("a number of seconds"));
+        .map_or(180, |text| text.parse().expect("a number of seconds"));
     // Ten times as often as it is by default.
     let daemon = Daemon::start(&Setup {
         scrape_interval_secs: 0.1,
