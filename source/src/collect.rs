@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use nettally_ebpf::flow::{FLAG_FOLDED, FlowCounters, FlowKey, ProcessKey};
 use nettally_ebpf::loss::Loss;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::kernel::{Counters, Drained, KernelError};
 use crate::pipeline::{
-    Event, HealthReport, LossCount, LossReason, Losses, ProgramStats, Usage, UsageBatch, Window,
+    Event, HealthReport, LossClass, LossCount, LossReason, Losses, ProgramStats, Usage, UsageBatch,
+    Window,
 };
 use crate::process::{self, ProcessTable};
 use crate::selection::Selection;
@@ -265,9 +266,22 @@ impl Collector {
 
 impl Drop for Collector {
     fn drop(&mut self) {
-        let losses = self.all_losses();
-        if !losses.is_empty() {
-            warn!(source = self.name, losses = ?losses.0, "Some usage was lost or not attributed.");
+        for (reason, count) in self.all_losses().0 {
+            let LossCount {
+                events,
+                sent_bytes,
+                received_bytes,
+            } = count;
+            let meaning = reason.meaning();
+            let source = &self.name;
+            match reason.class() {
+                LossClass::Detail => {
+                    info!(source, %reason, events, sent_bytes, received_bytes, meaning, "Known less well.");
+                }
+                LossClass::Bytes | LossClass::Delivery => {
+                    warn!(source, %reason, events, sent_bytes, received_bytes, meaning, "Lost.");
+                }
+            }
         }
     }
 }
