@@ -4,6 +4,7 @@
 //! - [`views`]: every view by keys, clicks and address; its numbers are those of the API.
 //! - [`pointer`]: dragging over the chart, and the buttons of the protocols.
 //! - [`downloads`]: CSV files have what is on the screen.
+//! - [`document`]: the description of the API, shown without anybody else's help.
 //! - [`hostile`]: names and command lines of processes are text, in every view and in CSV files.
 //! - [`absence`]: the page says that the daemon is gone, and finds it again.
 //! - [`cost`]: what the page weighs, how soon it is seen, and that its memory does not grow.
@@ -12,6 +13,7 @@
 
 mod absence;
 mod cost;
+mod document;
 mod downloads;
 mod hostile;
 mod live;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 use rusqlite::{Connection, OpenFlags};
 
-/// Length of the windows that began in a time, in milliseconds, sorted.
+/// Length of the windows of a time, also of those that reach beyond it, in milliseconds, sorted.
 pub(crate) struct Ticks(Vec<i64>);
 
 impl fmt::Display for Ticks {
@@ -43,7 +43,7 @@ pub(crate) fn watched<T>(
     let connection = open(database)?;
     let lengths = connection
         .prepare(
-            "SELECT end_ms - start_ms FROM time_window WHERE start_ms >= ?1 AND end_ms <= ?2 \
+            "SELECT end_ms - start_ms FROM time_window WHERE end_ms > ?1 AND start_ms < ?2 \
              ORDER BY 1",
         )?
         .query_map([begin, end], |row| row.get(0))?
