@@ -45,7 +45,7 @@ pub struct Filter(Condition);
 
 /// Why a text is not a filter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read the filter at character {position}: {message}")]
+#[error("cannot read the filter at character {}: {message}", .position + 1)]
 pub struct FilterError {
     /// Characters before the problem.
     pub position: usize,

@@ -367,7 +367,7 @@ fn errors_say_where_what_was_found_and_what_is_allowed() {
     }
     assert_eq!(
         "pid=a".parse::<Filter>().unwrap_err().to_string(),
-        "cannot read the filter at character 4: `a` is no value of `pid`; allowed are whole numbers from 0 to 4294967295"
+        "cannot read the filter at character 5: `a` is no value of `pid`; allowed are whole numbers from 0 to 4294967295"
     );
 }
 
