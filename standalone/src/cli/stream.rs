@@ -18,7 +18,7 @@ use nettally_source::ProcessNetworkConfig;
 use super::backend::BackendOption;
 use super::collector::{Chosen, CollectorOption};
 use super::run::Signals;
-use super::{ConfigFile, now};
+use super::{ConfigFile, now, output as terminal};
 use crate::client::Daemon;
 use crate::config::Config;
 use crate::encode::{Encoder, Format, Origin};
@@ -62,6 +62,11 @@ pub(super) fn execute(options: Options, file: &ConfigFile) -> anyhow::Result<Exi
         collector,
         backend,
     } = options;
+    if flows && format != Format::NativeJson {
+        let message = "--flows is for --format native_json: json has a line for each flow anyway";
+        terminal::complain(message);
+        return Ok(ExitCode::from(2));
+    }
     let Config { sources, api, .. } = file.load(&backend.overrides())?;
     let (_name, source) = sources
         .into_iter()

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::ConfigFile;
+use super::{ConfigFile, output};
 use crate::config::{Config, Overrides};
 
 /// Options of `validate`.
@@ -19,6 +19,14 @@ pub(super) struct Options {
 /// Says that the file can be used, or all that is wrong with it.
 pub(super) fn execute(options: Options, default: &ConfigFile) -> anyhow::Result<ExitCode> {
     let Options { file } = options;
+    if let (Some(one), Some(other)) = (&file, &default.0) {
+        output::complain(&format!(
+            "one file at a time: {} is named, and {} after -c",
+            one.display(),
+            other.display()
+        ));
+        return Ok(ExitCode::from(2));
+    }
     let named = file.map(|path| ConfigFile(Some(path)));
     let config = named
         .as_ref()

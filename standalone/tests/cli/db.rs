@@ -76,6 +76,24 @@ fn an_export_that_is_imported_gives_the_same_reports_to_the_byte() {
 }
 
 #[test]
+fn an_export_ends_quietly_where_nobody_reads() {
+    let folder = folder();
+    for format in ["jsonl", "csv"] {
+        let mut child = nettally()
+            .args(db(&["export", "--format", format], folder.path()))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Closed before it can have written anything, or after all of it: it fits into a pipe.
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{format}: {output:?}");
+        assert_eq!(err(&output), "", "{format}");
+    }
+}
+
+#[test]
 fn an_export_goes_through_a_pipe() {
     let folder = folder();
     let export = run(&db(&["export"], folder.path()), 0);

@@ -91,3 +91,19 @@ fn an_interval_out_of_range_is_named() {
     let output = run(&["top", "--interval", "0.01"], 1);
     assert!(err(&output).contains("--interval is 0.01; allowed: 0.1 to 3600"));
 }
+
+#[test]
+fn options_that_contradict_each_other_are_refused() {
+    for (arguments, expected) in [
+        (
+            &["stream", "--flows"][..],
+            "nettally: --flows is for --format native_json: json has a line for each flow anyway\n",
+        ),
+        (
+            &["validate", "-c", "one.yaml", "other.yaml"],
+            "nettally: one file at a time: other.yaml is named, and one.yaml after -c\n",
+        ),
+    ] {
+        assert_eq!(err(&run(arguments, 2)), expected);
+    }
+}

@@ -58,19 +58,29 @@ impl<'o> Lines<'o> {
             Self::Csv(writer) => match record {
                 ExportRecord::Begin(begin) => {
                     let columns = begin.columns.iter().map(String::as_str);
-                    Ok(writer.write_record(["tier"].into_iter().chain(columns))?)
+                    writer
+                        .write_record(["tier"].into_iter().chain(columns))
+                        .map_err(plain)
                 }
                 ExportRecord::Usage { tier, values } => {
-                    writer.write_field(tier)?;
+                    writer.write_field(tier).map_err(plain)?;
                     for value in *values {
-                        writer.write_field(cell(value).as_bytes())?;
+                        writer.write_field(cell(value).as_bytes()).map_err(plain)?;
                     }
-                    Ok(writer.write_record(None::<&[u8]>)?)
+                    writer.write_record(None::<&[u8]>).map_err(plain)
                 }
                 ExportRecord::Loss(_) => Ok(()),
                 ExportRecord::End(_) => writer.flush(),
             },
         }
+    }
+}
+
+/// The error of the writer below, of its own kind: who closed the pipe is told by it.
+fn plain(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 
