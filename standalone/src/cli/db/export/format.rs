@@ -78,10 +78,11 @@ impl<'o> Lines<'o> {
 
 /// The error of the writer below, of its own kind: who closed the pipe is told by it.
 fn plain(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
+    let mut kind = io::ErrorKind::Other;
+    if let csv::ErrorKind::Io(source) = error.kind() {
+        kind = source.kind();
     }
+    io::Error::new(kind, error)
 }
 
 /// A record as an object, with the word for what it is.
