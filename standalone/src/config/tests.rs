@@ -311,36 +311,83 @@ fn what_is_commented_out_is_valid_too() {
         ("vector-sink.yaml", tls),
         ("http-sink.yaml", "auth:\n    #   strategy: basic"),
         ("http-sink.yaml", "auth:\n    #   strategy: bearer"),
-        ("nettally.yaml", "statsd:\n"),
-        ("nettally.yaml", "vector:\n"),
-        ("nettally.yaml", "http:\n"),
-        ("nettally.yaml", "otlp:\n"),
     ] {
         let text = std::fs::read_to_string(example(name)).unwrap();
-        let marked = format!("# {begin}");
-        let at = text
-            .find(&marked)
-            .unwrap_or_else(|| panic!("{name}: {begin}"));
-        let indent = at - text[..at].rfind('\n').unwrap() - 1;
-        let (before, block) = text.split_at(at);
-        let mut open = before.to_owned();
-        let mut in_block = true;
-        for (number, line) in block.lines().enumerate() {
-            let rest = line.trim_start().strip_prefix("# ");
-            in_block &= number == 0 || rest.is_some_and(|rest| rest.starts_with("  "));
-            match rest.filter(|_| in_block) {
-                Some(rest) if number == 0 => open.push_str(rest),
-                Some(rest) => {
-                    open.push_str(&" ".repeat(indent));
-                    open.push_str(rest);
-                }
-                None => open.push_str(line),
-            }
-            open.push('\n');
-        }
+        let open = uncommented(&text, begin);
         let config = parsed(&open).unwrap_or_else(|error| panic!("{name}: {error}\n{open}"));
         let plain = parsed(&text).unwrap();
         assert_ne!(config.sinks, plain.sinks, "{name}: {begin}");
+    }
+}
+
+/// `text` with the block that begins with `begin`, after `# `, in use.
+fn uncommented(text: &str, begin: &str) -> String {
+    let at = text
+        .find(&format!("# {begin}"))
+        .unwrap_or_else(|| panic!("{begin} is not in\n{text}"));
+    let indent = at - text[..at].rfind('\n').unwrap() - 1;
+    let (before, block) = text.split_at(at);
+    let mut open = before.to_owned();
+    let mut in_block = true;
+    for (number, line) in block.lines().enumerate() {
+        let rest = line.trim_start().strip_prefix("# ");
+        in_block &= number == 0 || rest.is_some_and(|rest| rest.starts_with("  "));
+        match rest.filter(|_| in_block) {
+            Some(rest) if number == 0 => open.push_str(rest),
+            Some(rest) => {
+                open.push_str(&" ".repeat(indent));
+                open.push_str(rest);
+            }
+            None => open.push_str(line),
+        }
+        open.push('\n');
+    }
+    open
+}
+
+/// Whether a line of `text` gives `option`, be it commented out or in a line of several.
+fn gives(text: &str, option: &str) -> bool {
+    text.match_indices(&format!("{option}:"))
+        .any(|(at, _)| text[..at].ends_with(|before: char| "# {".contains(before)))
+}
+
+/// What `nettally generate` prints: every output, off, with every option at its default.
+#[test]
+fn the_outputs_that_are_off_in_the_example_show_the_defaults() {
+    let text = std::fs::read_to_string(example("nettally.yaml")).unwrap();
+    let blocks = [
+        ("statsd", "address: 127.0.0.1:8125"),
+        ("vector", "address: vector.example:6000, tls: {}"),
+        ("http", "uri: https://collector.example/nettally"),
+        ("otlp", "endpoint: http://127.0.0.1:4318"),
+    ];
+    let mut all = text;
+    for (name, wanted) in blocks {
+        all = uncommented(&all, &format!("{name}:\n"));
+        let shown = parsed(&all).unwrap_or_else(|error| panic!("{error}\n{all}"));
+        let least = format!("sinks: {{ {name}: {{ type: {name}, {wanted} }} }}");
+        let least = parsed(&least).unwrap();
+        assert_eq!(shown.sinks[name], least.sinks[name], "{name}");
+
+        let options = match &shown.sinks[name].kind {
+            SinkKind::Statsd(config) => serde_json::to_value(config),
+            SinkKind::Vector(config) => serde_json::to_value(config),
+            SinkKind::Http(config) => serde_json::to_value(config),
+            SinkKind::Otlp(config) => serde_json::to_value(config),
+            SinkKind::Sqlite(_) => unreachable!("not among the outputs that are off"),
+        };
+        let block = &all[all.find(&format!("\n  {name}:\n")).unwrap()..];
+        let block = block.split("\n\n").next().unwrap();
+        for (option, value) in options.unwrap().as_object().unwrap() {
+            // Headers and attributes have names of the user's.
+            let inner = value.as_object().into_iter().flat_map(|inner| inner.keys());
+            for option in inner.chain([option]) {
+                assert!(gives(block, option), "{name}: {option} is not in\n{block}");
+            }
+        }
+        for option in ["type", "inputs", "buffer_windows", "when_full"] {
+            assert!(gives(block, option), "{name}: {option} is not in\n{block}");
+        }
     }
 }
 
