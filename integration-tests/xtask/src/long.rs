@@ -73,8 +73,12 @@ pub(crate) fn soak(seconds: u64) -> Result<()> {
 }
 
 /// `cargo xtask screenshots`
-pub(crate) fn screenshots() -> Result<()> {
-    run(&mut browser("screenshots", "pictures"))
+pub(crate) fn screenshots(of_the_readme: bool) -> Result<()> {
+    let name = match of_the_readme {
+        true => "pictures_that_the_readme_shows",
+        false => "pictures_of_every_view",
+    };
+    run(&mut browser("screenshots", name))
 }
 
 /// Tests of the page.

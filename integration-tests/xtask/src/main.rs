@@ -56,7 +56,12 @@ enum Chore {
     },
     /// Pictures of every view of the page into `target/screenshots`; `NETTALLY_PAGE=http://ADDRESS`
     /// takes them of a page that is there already.
-    Screenshots,
+    Screenshots {
+        /// Instead, take the two pictures that the README shows, of made-up traffic; takes five
+        /// minutes.
+        #[arg(long)]
+        write: bool,
+    },
     /// Run the tests that have a short form at full length.
     Soak {
         /// Seconds of churn.
@@ -74,7 +79,7 @@ fn main() -> ExitCode {
         Chore::Matrix(arguments) => matrix::run(&arguments),
         Chore::Bench { options } => long::bench(&options),
         Chore::Latency { options } => long::latency(&options),
-        Chore::Screenshots => long::screenshots(),
+        Chore::Screenshots { write } => long::screenshots(write),
         Chore::Soak { seconds } => long::soak(seconds),
     };
     match done {
