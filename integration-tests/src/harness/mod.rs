@@ -11,6 +11,7 @@ pub mod faces;
 pub mod generator;
 pub mod kernel_maps;
 pub mod lines;
+pub mod memory;
 pub mod network;
 pub mod programs;
 pub mod prometheus;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use nettally_integration_tests::harness::daemon::{Daemon, Setup};
 use nettally_integration_tests::harness::generator::Drip;
+use nettally_integration_tests::harness::memory::resident_bytes;
 use nettally_integration_tests::harness::{programs, wait};
 use serde_json::Value;
 
@@ -35,15 +36,6 @@ fn stream(daemon: &Daemon, options: &[&str]) -> (Child, BufReader<ChildStdout>) 
 fn terminate(child: &Child) {
     // SAFETY: no memory is involved; the child is not waited for yet, so the number is its own.
     unsafe { libc::kill(child.id().cast_signed(), libc::SIGTERM) };
-}
-
-fn resident_kb(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    number
-        .and_then(|number| number.parse().ok())
-        .expect("a number")
 }
 
 fn value(line: &str) -> Value {
@@ -104,19 +96,19 @@ fn a_blocked_pipe_costs_bounded_memory_and_not_a_byte() {
             }
         });
         std::thread::sleep(Duration::from_secs(3));
-        let before = (resident_kb(child.id()), resident_kb(daemon.pid()));
+        let before = (resident_bytes(child.id()), resident_bytes(daemon.pid()));
         std::thread::sleep(Duration::from_secs(6));
-        let after = (resident_kb(child.id()), resident_kb(daemon.pid()));
+        let after = (resident_bytes(child.id()), resident_bytes(daemon.pid()));
         println!(
-            "{collector}: resident kB of the reader {} then {}, of the daemon {} then {}",
+            "{collector}: resident bytes of the reader {} then {}, of the daemon {} then {}",
             before.0, after.0, before.1, after.1
         );
         assert!(
-            after.0 < before.0 + 16_000,
+            after.0 < before.0 + (16 << 20),
             "the reader grows: {before:?} {after:?}"
         );
         assert!(
-            after.1 < before.1 + 32_000,
+            after.1 < before.1 + (32 << 20),
             "the daemon grows: {before:?} {after:?}"
         );
         ends.store(true, Ordering::Relaxed);

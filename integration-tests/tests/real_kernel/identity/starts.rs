@@ -1,10 +1,10 @@
 //! Very many processes in a short time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use nettally_integration_tests::harness::memory::{peak_bytes, resident_bytes};
 use nettally_integration_tests::harness::stream::{Row, Stream};
 
 use super::{Specks, run};
@@ -116,20 +116,4 @@ fn run_share(program: &Path, starts: u32, arguments: &[&str]) {
         let steps: &[&str] = if number % IDLE == 0 { &[] } else { &[&send] };
         run(program, &[steps, arguments].concat());
     }
-}
-
-fn resident_bytes(pid: u32) -> u64 {
-    status(pid, "VmRSS:")
-}
-
-fn peak_bytes(pid: u32) -> u64 {
-    status(pid, "VmHWM:")
-}
-
-fn status(pid: u32, line: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
-    let value = status.lines().find_map(|text| text.strip_prefix(line));
-    let value = value.expect("every process has it").trim();
-    let kibibytes = value.trim_end_matches(" kB").parse::<u64>();
-    kibibytes.expect("a number") << 10
 }
