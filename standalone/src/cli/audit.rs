@@ -88,14 +88,12 @@ fn announce(period: Duration) {
 }
 
 fn period(text: &str) -> Result<Duration, String> {
-    let period: SignedDuration = text
-        .parse()
-        .map_err(|error: jiff::Error| format!("{error}; an example is `30s`"))?;
     let allowed = SignedDuration::from_secs(1)..=SignedDuration::from_hours(1);
-    if !allowed.contains(&period) {
-        return Err("allowed: 1s to 1h".to_owned());
-    }
-    Ok(period.unsigned_abs())
+    text.parse()
+        .ok()
+        .filter(|period| allowed.contains(period))
+        .map(SignedDuration::unsigned_abs)
+        .ok_or_else(|| "a number with its unit, 1s to 1h, such as 30s or 5m".to_owned())
 }
 
 fn percent(text: &str) -> Result<f64, String> {

@@ -50,6 +50,26 @@ fn json_is_exact_to_the_byte_and_to_the_name() {
 }
 
 #[test]
+fn a_report_ends_quietly_where_nobody_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    history::store(folder.path());
+    for format in [&[][..], &["--json"], &["--csv"]] {
+        let mut child = nettally()
+            .args(["report", "2026-01", "--data-dir", text(folder.path())])
+            .args(format)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Closed before it can have written anything, or after all of it: it fits into a pipe.
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{format:?}: {output:?}");
+        assert_eq!(err(&output), "", "{format:?}");
+    }
+}
+
+#[test]
 fn nothing_a_terminal_obeys_is_printed() {
     for format in [&[][..], &["--json"], &["--csv"]] {
         let text = report(format);

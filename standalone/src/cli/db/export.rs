@@ -102,7 +102,9 @@ fn beside(path: &Path) -> anyhow::Result<NamedTempFile> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    NamedTempFile::new_in(folder)
+    // Without a folder the error would have the name of a file that nobody asked for.
+    fs::metadata(folder)
+        .and_then(|_folder| NamedTempFile::new_in(folder))
         .with_context(|| format!("cannot write into the folder {}", folder.display()))
 }
 

@@ -1,7 +1,7 @@
 //! An answer as CSV.
 
 use std::borrow::Cow;
-use std::io::Write;
+use std::io::{self, Write};
 
 use nettally_sqlite_sink::{ByteTotals, Field, UsageAnswer, UsageRow};
 use serde_json::Value;
@@ -9,7 +9,11 @@ use serde_json::Value;
 use crate::text::printable;
 
 /// Writes a heading and one record for each row, quoted by RFC 4180.
-pub(super) fn write(answer: &UsageAnswer, out: impl Write) -> anyhow::Result<()> {
+pub(super) fn write(answer: &UsageAnswer, out: impl Write) -> io::Result<()> {
+    records(answer, out).map_err(plain)
+}
+
+fn records(answer: &UsageAnswer, out: impl Write) -> csv::Result<()> {
     let UsageAnswer { group_by, rows, .. } = answer;
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
@@ -31,6 +35,15 @@ pub(super) fn write(answer: &UsageAnswer, out: impl Write) -> anyhow::Result<()>
     }
     writer.flush()?;
     Ok(())
+}
+
+/// The error of the writer below, of its own kind: who closed the pipe is told by it.
+pub(in crate::cli) fn plain(error: csv::Error) -> io::Error {
+    let mut kind = io::ErrorKind::Other;
+    if let csv::ErrorKind::Io(source) = error.kind() {
+        kind = source.kind();
+    }
+    io::Error::new(kind, error)
 }
 
 /// A value as text that nothing obeys.

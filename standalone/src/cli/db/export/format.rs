@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::Value;
 
-use crate::cli::report::sheet::cell;
+use crate::cli::report::sheet::{cell, plain};
 use crate::text::harmless_json;
 
 /// How rows are written.
@@ -74,15 +74,6 @@ impl<'o> Lines<'o> {
             },
         }
     }
-}
-
-/// The error of the writer below, of its own kind: who closed the pipe is told by it.
-fn plain(error: csv::Error) -> io::Error {
-    let mut kind = io::ErrorKind::Other;
-    if let csv::ErrorKind::Io(source) = error.kind() {
-        kind = source.kind();
-    }
-    io::Error::new(kind, error)
 }
 
 /// A record as an object, with the word for what it is.
