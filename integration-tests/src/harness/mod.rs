@@ -13,6 +13,7 @@ pub mod kernel_maps;
 pub mod lines;
 pub mod memory;
 pub mod network;
+pub mod open_telemetry;
 pub mod programs;
 pub mod prometheus;
 pub mod receivers;

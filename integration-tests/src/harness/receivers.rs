@@ -113,6 +113,12 @@ impl Report {
         counters
     }
 
+    /// Sent and received bytes by name of the process and protocol.
+    #[must_use]
+    pub fn rows(&self) -> &BTreeMap<(String, String), Bytes> {
+        &self.0
+    }
+
     /// Of all processes and protocols, `packet` included.
     #[must_use]
     pub fn sums(&self) -> Bytes {

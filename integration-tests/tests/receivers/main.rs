@@ -2,6 +2,7 @@
 
 mod clickhouse;
 mod collectd;
+mod otlp;
 mod prometheus;
 mod statsd;
 mod systemd;

@@ -8,10 +8,10 @@
     reason = "a chore tells its progress on the terminal"
 )]
 
-mod clickhouse;
 mod ebpf;
 mod long;
 mod matrix;
+mod python;
 mod setup;
 mod shell;
 mod statsd;

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use crate::shell::{clean_command, find_program, output, run, workspace};
-use crate::{clickhouse, statsd};
+use crate::{python, statsd};
 
 /// To build the kernel side.
 const EBPF: &[&str] = &[
@@ -103,7 +103,7 @@ pub(crate) fn setup(arguments: &Arguments) -> Result<()> {
     if tests {
         install_component("fmt", "rustfmt")?;
         install_component("clippy", "clippy")?;
-        clickhouse::install()?;
+        python::install()?;
         statsd::install()?;
     }
     println!("everything needed is installed");

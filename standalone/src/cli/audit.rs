@@ -93,7 +93,7 @@ fn period(text: &str) -> Result<Duration, String> {
         .ok()
         .filter(|period| allowed.contains(period))
         .map(SignedDuration::unsigned_abs)
-        .ok_or_else(|| "a number with its unit, 1s to 1h, such as 30s or 5m".to_owned())
+        .ok_or_else(|| "allowed: a number with its unit, 1s to 1h, such as 30s or 5m".to_owned())
 }
 
 fn percent(text: &str) -> Result<f64, String> {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use super::tally::Tally;
 use super::{checked, embedding, licences, packages, tallied};
 use crate::shell::{cargo, output, workspace};
-use crate::{clickhouse, ebpf, matrix, setup, statsd, vm};
+use crate::{ebpf, matrix, python, setup, statsd, vm};
 
 /// What makes a step fail, beyond a failure.
 #[derive(Clone, Copy, Debug)]
@@ -182,7 +182,7 @@ pub(super) const STEPS: &[Step] = &[
         Kind::RealKernel,
         "programs that take what nettally tells",
         || {
-            clickhouse::install()?;
+            python::install()?;
             statsd::install()?;
             let options = ["-p", "nettally-integration-tests"];
             let features = ["--features", "receivers"];
