@@ -55,7 +55,12 @@ export class Addresses {
     if (protocol !== this.protocol) this.histories.clear();
     this.protocol = protocol;
     try {
-      const answer = await get("live/remotes", { limit: ASKED_ROWS, protocol: protocol === "all" ? null : protocol });
+      const answer = await get("live/remotes", {
+        limit: ASKED_ROWS,
+        protocol: protocol === "all" ? null : protocol,
+        // What was before this page is asked for once.
+        history: this.histories.size === 0 ? true : null,
+      });
       this.take(answer, model.seconds);
     } catch (error) {
       this.asked = "";
@@ -71,8 +76,10 @@ export class Addresses {
     this.window = window?.end;
     this.entries = rows.map((row) => {
       const key = `${row.protocol} ${row.remote_ip} ${row.remote_port}`;
-      const history = this.histories.get(key) ?? [];
-      if (isNew || history.length === 0) history.push([row.sent_bytes, row.received_bytes]);
+      const newest = [row.sent_bytes, row.received_bytes];
+      const known = this.histories.get(key);
+      const history = known ?? row.history ?? [newest];
+      if (known && isNew) history.push(newest);
       history.splice(0, Math.max(0, history.length - HISTORY));
       this.histories.set(key, history);
       return { ...row, key, history, where: endpoint(row.remote_ip, row.remote_port), seconds };

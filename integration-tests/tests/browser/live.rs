@@ -49,6 +49,34 @@ fn shows_who_is_sending_now_and_the_rate_changes() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
+#[test]
+fn the_course_of_a_remote_begins_before_the_page() {
+    let daemon = Daemon::start(&Setup {
+        scrape_interval_secs: 0.1,
+        ..Setup::default()
+    });
+    let _drip = Drip::start("drip-before", 1000, Duration::from_millis(10));
+    let browser = Browser::start();
+    std::thread::sleep(Duration::from_secs(10));
+    browser.open(&format!("http://{}/", daemon.api));
+    let windows = wait::until(wait::PATIENCE, || {
+        // Others, such as this page, may be in the first row.
+        let lines = "return Math.max(...[...document.querySelectorAll('[data-testid=\"address-row\"] \
+                     .spark-sent')].map((path) => path.getAttribute('d').split('M').length - 1))";
+        browser.run(lines).as_u64().ok_or_else(|| browser.text())
+    });
+    let seen_secs = browser
+        .run("return performance.now() / 1000")
+        .as_f64()
+        .expect("a number");
+    println!("{windows} windows of 0.1 s in a page of {seen_secs} s");
+    // Ten seconds are a hundred windows; the page alone has seen so many less.
+    assert!(
+        windows > 70 && seen_secs < 7.0,
+        "{windows} in {seen_secs} s"
+    );
+}
+
 /// The first rate in a row, in bytes per second.
 fn rate(row: &str) -> f64 {
     let words: Vec<&str> = row.split_whitespace().collect();

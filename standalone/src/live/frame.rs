@@ -135,7 +135,7 @@ pub struct Remotes {
 }
 
 /// One remote in [`Remotes`].
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RemoteNow {
     /// Over what.
     pub protocol: Protocol,
@@ -145,4 +145,6 @@ pub struct RemoteNow {
     pub now: Moved,
     /// In all kept windows.
     pub recent: Moved,
+    /// In each kept window, oldest first; empty where it was not asked for.
+    pub history: Vec<Moved>,
 }

@@ -118,10 +118,16 @@ impl Live {
         self.followers.leave(number, now)
     }
 
-    /// Whom processes talked to in the kept windows: the `limit` largest.
+    /// Whom processes talked to in the kept windows: the `limit` largest, without their history.
     #[must_use]
     pub fn remotes(&self, choice: &FlowChoice, limit: usize) -> Remotes {
         self.lock().remotes(choice, limit)
+    }
+
+    /// As [`Live::remotes`], with what was moved in each window.
+    #[must_use]
+    pub fn remotes_with_history(&self, choice: &FlowChoice, limit: usize) -> Remotes {
+        self.lock().remotes_with_history(choice, limit)
     }
 
     /// Reads the counters since the start.

@@ -11,7 +11,7 @@ use nettally_source::{
 use super::frame::{FlowChoice, Frame, ProcessNow, RemoteNow, Remotes};
 use super::limits::{Folds, Limits};
 use super::moved::{self, Moved};
-use super::window::{KeptWindow, ProcessShare};
+use super::window::{KeptWindow, ProcessShare, RemoteShare};
 use crate::cardinality::{SeriesConfig, Totals};
 
 /// Everything that is kept.
@@ -174,10 +174,7 @@ impl State {
                     other += share.moved_over(|protocol| choice.has_protocol(protocol));
                 }
             }
-            for share in &kept.remotes {
-                if !choice.has_protocol(share.protocol) || !self.is_chosen(choice, share.process) {
-                    continue;
-                }
+            for share in self.chosen(choice, kept) {
                 let (now, recent) = rows.entry((share.protocol, share.remote)).or_default();
                 *recent += share.moved;
                 if index == last {
@@ -192,14 +189,16 @@ impl State {
                 remote,
                 now,
                 recent,
+                history: Vec::new(),
             })
             .collect();
         rows.sort_by_key(|row| {
             let RemoteNow {
                 protocol,
                 remote,
-                now: _,
                 recent,
+                now: _,
+                history: _,
             } = *row;
             (std::cmp::Reverse(recent.both()), protocol, remote)
         });
@@ -213,6 +212,34 @@ impl State {
             other: other.without(rows.iter().map(|row| row.recent).sum()),
             rows,
         }
+    }
+
+    pub(super) fn remotes_with_history(&self, choice: &FlowChoice, limit: usize) -> Remotes {
+        let mut remotes = self.remotes(choice, limit);
+        let mut places = HashMap::new();
+        for (place, row) in remotes.rows.iter_mut().enumerate() {
+            row.history.resize(self.windows.len(), Moved::default());
+            places.insert((row.protocol, row.remote), place);
+        }
+        for (index, kept) in self.windows.iter().enumerate() {
+            for share in self.chosen(choice, kept) {
+                if let Some(place) = places.get(&(share.protocol, share.remote)) {
+                    remotes.rows[*place].history[index] += share.moved;
+                }
+            }
+        }
+        remotes
+    }
+
+    /// Of one window.
+    fn chosen<'s>(
+        &'s self,
+        choice: &'s FlowChoice,
+        kept: &'s KeptWindow,
+    ) -> impl Iterator<Item = &'s RemoteShare> {
+        kept.remotes.iter().filter(|share| {
+            choice.has_protocol(share.protocol) && self.is_chosen(choice, share.process)
+        })
     }
 
     pub(super) fn known_processes(&self) -> usize {

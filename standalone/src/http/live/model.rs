@@ -174,7 +174,7 @@ impl<'a> LiveProcess<'a> {
     }
 }
 
-const fn pair(moved: Moved) -> [u64; 2] {
+pub(super) const fn pair(moved: Moved) -> [u64; 2] {
     let Moved {
         sent_bytes,
         received_bytes,

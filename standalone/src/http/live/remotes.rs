@@ -8,6 +8,7 @@ use serde::Serialize;
 use warp::http::Method;
 use warp::reply::{Reply as _, Response};
 
+use super::model::pair;
 use crate::http::api::Api;
 use crate::http::conditions::WHAT;
 use crate::http::endpoint::{Access, Content, Endpoint, Parameter, Request, Takes};
@@ -42,18 +43,27 @@ fn parameters() -> Vec<Parameter> {
         },
     };
     let what = WHAT.into_iter();
+    let history = Parameter {
+        name: "history",
+        meaning: "`true`: what each row moved in each kept window, too.",
+        takes: Takes::Words(&["true", "false"]),
+    };
     what.filter(|parameter| own.contains(&parameter.name))
-        .chain([limit])
+        .chain([limit, history])
         .collect()
 }
 
 async fn answer(api: Arc<Api>, request: Request) -> Result<Response, ApiError> {
-    let (choice, limit) = parsed(&request.query)?;
-    let remotes = api.live.remotes(&choice, limit as usize);
+    let (choice, limit, has_history) = parsed(&request.query)?;
+    let remotes = if has_history {
+        api.live.remotes_with_history(&choice, limit as usize)
+    } else {
+        api.live.remotes(&choice, limit as usize)
+    };
     Ok(warp::reply::json(&RemotesAnswer::of(&remotes)).into_response())
 }
 
-fn parsed(query: &str) -> Result<(FlowChoice, u32), ApiError> {
+fn parsed(query: &str) -> Result<(FlowChoice, u32, bool), ApiError> {
     let params = Params::parse(query, &parameters())?;
     let choice = FlowChoice {
         app: params.text("app").map(str::to_owned),
@@ -61,7 +71,8 @@ fn parsed(query: &str) -> Result<(FlowChoice, u32), ApiError> {
         name: params.text("process").map(str::to_owned),
         protocol: params.parsed("protocol")?,
     };
-    Ok((choice, params.limit(DEFAULT_ROWS, MAX_ROWS)?))
+    let has_history = params.parsed("history")?.unwrap_or(false);
+    Ok((choice, params.limit(DEFAULT_ROWS, MAX_ROWS)?, has_history))
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -85,6 +96,9 @@ struct RemoteRow {
     #[serde(flatten)]
     now: Moved,
     recent: Moved,
+    /// Sent and received bytes in each window of `span`, oldest first, where it is asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    history: Vec<[u64; 2]>,
 }
 
 impl RemotesAnswer {
@@ -106,13 +120,15 @@ impl RemotesAnswer {
                         remote,
                         now,
                         recent,
-                    } = *row;
+                        history,
+                    } = row;
                     RemoteRow {
-                        protocol,
+                        protocol: *protocol,
                         remote_ip: remote.ip_text(),
                         remote_port: remote.port(),
-                        now,
-                        recent,
+                        now: *now,
+                        recent: *recent,
+                        history: history.iter().copied().map(pair).collect(),
                     }
                 })
                 .collect(),

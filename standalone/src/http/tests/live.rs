@@ -291,6 +291,8 @@ async fn remotes_of_a_process_now() {
         "recent": { "sent_bytes": 5, "received_bytes": 6 },
     }]);
     assert_eq!((status, &body["rows"]), (200, &rows));
+    let (_, with_history) = get(&api, "/api/v1/live/remotes?process=curl&history=true").await;
+    assert_eq!(with_history["rows"][0]["history"], json!([[5, 6]]));
     let (_, of_app) = get(&api, "/api/v1/live/remotes?app=curl").await;
     assert_eq!(of_app["rows"], rows);
 }

@@ -7,7 +7,7 @@ async fn an_error_names_the_parameter_and_what_is_allowed() {
     let api = bound_to_loopback(state());
     let expected = json!({ "error": {
         "code": "bad_parameter",
-        "message": "unknown parameter `sinse`; allowed: app, process, pid, protocol, limit",
+        "message": "unknown parameter `sinse`; allowed: app, process, pid, protocol, limit, history",
         "parameter": "sinse",
     } });
     let answer = get(&api, "/api/v1/live/remotes?sinse=-1h").await;

@@ -137,6 +137,9 @@ fn remotes_of_a_process_add_up_to_what_it_moved() {
     assert_eq!(remotes.rows[0].now, moved(4, 0));
     assert_eq!(remotes.rows[0].recent, moved(5, 0));
     assert_eq!(remotes.other, moved(2, 0));
+    let rows = state.remotes_with_history(&choice, 9).rows;
+    assert_eq!(rows[0].history, [moved(1, 0), moved(4, 0)]);
+    assert_eq!(rows[1].history, [moved(2, 0), moved(0, 0)]);
     let nobody = FlowChoice {
         pid: Some(1),
         name: Some("wget".to_owned()),
