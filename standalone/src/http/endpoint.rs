@@ -39,6 +39,10 @@ pub(super) enum Takes {
     },
 }
 
+impl Takes {
+    pub(super) const YES_OR_NO: Self = Self::Words(&["true", "false"]);
+}
+
 /// What an answer is.
 #[derive(Clone, Copy)]
 pub(super) enum Content {

@@ -83,7 +83,7 @@ fn parameters() -> Vec<Parameter> {
         Parameter {
             name: "flows",
             meaning: "`true`: a log record for each flow too, in `native_json`.",
-            takes: Takes::Words(&YES_OR_NO),
+            takes: Takes::YES_OR_NO,
         },
         Parameter {
             name: "host",
@@ -93,12 +93,10 @@ fn parameters() -> Vec<Parameter> {
         Parameter {
             name: "once",
             meaning: "`true`: one window, then the end.",
-            takes: Takes::Words(&YES_OR_NO),
+            takes: Takes::YES_OR_NO,
         },
     ]
 }
-
-const YES_OR_NO: [&str; 2] = ["true", "false"];
 
 async fn leave(api: Arc<Api>, request: Request) -> Result<Response, ApiError> {
     let number = request.params()?.parsed::<u32>(READER_NUMBER.name)?;

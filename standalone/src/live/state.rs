@@ -231,7 +231,7 @@ impl State {
         remotes
     }
 
-    /// Of one window.
+    /// The chosen flows of one window.
     fn chosen<'s>(
         &'s self,
         choice: &'s FlowChoice,

@@ -35,6 +35,23 @@ fn run(arguments: &[&str], expected_code: i32) -> Output {
     output
 }
 
+/// Runs it where nobody reads, which is neither a failure nor worth a word.
+#[track_caller]
+fn run_unread(arguments: &[&str]) {
+    // The pipe is closed before the program writes, as its reader is gone already.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let child = nettally()
+        .args(arguments)
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(err(&output), "", "{arguments:?}");
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+}
+
 fn out(output: &Output) -> &str {
     std::str::from_utf8(&output.stdout).unwrap()
 }

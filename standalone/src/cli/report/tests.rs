@@ -179,6 +179,27 @@ fn orders_are_read_as_the_http_api_reads_them() {
 }
 
 #[test]
+fn whoever_closed_the_pipe_is_told_by_the_error() {
+    struct Closed;
+    impl io::Write for Closed {
+        fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    // More than is buffered, so that a record fails and not only the end.
+    let long = "x".repeat(1 << 20);
+    for name in ["x", &long] {
+        let written = sheet::write(&answer(&[(name, Value::Null, 1, 2)]), Closed);
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+}
+
+#[test]
 fn csv_has_no_text_that_a_spreadsheet_obeys() {
     for (name, cell) in [
         ("=1+1", "'=1+1"),

@@ -46,7 +46,7 @@ fn parameters() -> Vec<Parameter> {
     let history = Parameter {
         name: "history",
         meaning: "`true`: what each row moved in each kept window, too.",
-        takes: Takes::Words(&["true", "false"]),
+        takes: Takes::YES_OR_NO,
     };
     what.filter(|parameter| own.contains(&parameter.name))
         .chain([limit, history])
